@@ -1,0 +1,1 @@
+"""Andrum's custom actions (rasa_sdk). `rasa run actions` finds this package by its name."""

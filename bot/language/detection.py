@@ -1,0 +1,237 @@
+"""Which of our languages a message is written in.
+
+On the road: the edge asks before anything is understood, so that even the safe answer comes in her language, and the
+pipeline asks the same code when a message arrives without a language. It learns from the project's own examples at
+start-up, so a new language needs data and nothing else. It promises the same answer for the same text on every
+machine, and None rather than a guess. It must never need more than the standard library, keep a text, or name a
+language in code.
+
+How: the script of the letters first; within the script, naive Bayes over the letters of each word (1 to 5 at a time),
+closed to the languages that have examples in that script. A word that several languages' examples use (ok, telefon, a
+Swedish term that everyone must know) is judged by how often each of them uses it, never by its letters. A text whose
+words look unlike those of every language is "other".
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.nlu.examples import read_examples
+from bot.nlu.normalise import fold, normalise, script_of, words
+
+LONGEST_GRAM = 5
+# Each n-gram repeats what its neighbours said: the share of a word's summed evidence that is believed. Chosen so that
+# the posterior of held-out texts is right about as often as it says.
+BELIEF = 0.3
+# Evidence per n-gram is mixed with what all languages have in common, so that no language wins by what none has seen.
+COMMON_SHARE = 0.15
+UNSEEN = 1e-7
+# A language that seldom writes in a script (Arabic in Latin letters) is less likely there, but not impossible.
+LEAST_SCRIPT_SHARE = 0.05
+PRIOR_OF_CONVERSATION = 0.9
+SURE_ENOUGH = 0.6
+# How far below its own held-out words, in standard errors, a language's letters must be for a text to be "other".
+FOREIGN = 3.0
+HELD_OUT_EVERY = 4
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found; language is None when nothing is sure enough, and other says that it is clearly none of ours."""
+
+    language: str | None
+    confidence: float
+    ranking: list[tuple[str, float]]
+    letters: int
+    other: bool = False
+
+
+class _Script:
+    """The languages that have examples in one script, and what their words look like."""
+
+    def __init__(self, counts: dict[str, Counter[str]], share: dict[str, float]) -> None:
+        self.languages = sorted(counts)
+        self.log_share = {tag: math.log(max(share[tag], LEAST_SCRIPT_SHARE)) for tag in self.languages}
+        self.words = {tag: counts[tag] for tag in self.languages}
+        self.totals = {tag: sum(counts[tag].values()) for tag in self.languages}
+        used_by = Counter(word for tag in self.languages for word, count in counts[tag].items() if count > 1)
+        self.shared = {word for word, languages in used_by.items() if languages > 1}
+        everywhere = {word for word, languages in used_by.items() if languages > 2}
+        self.grams: dict[str, dict[str, int]] = {}
+        for tag in self.languages:
+            grams: dict[str, int] = defaultdict(int)
+            for word, count in counts[tag].items():
+                if word not in everywhere:
+                    for gram in _grams(word):
+                        grams[gram] += count
+            self.grams[tag] = dict(grams)
+        self.gram_totals = {tag: max(1, sum(self.grams[tag].values())) for tag in self.languages}
+
+    def of_word(self, word: str) -> tuple[dict[str, float], dict[str, float]]:
+        """For each language: the evidence of the word, and its mean per n-gram (empty for a shared word)."""
+        if word in self.shared:
+            rates = {tag: self.words[tag][word] / self.totals[tag] for tag in self.languages}
+            common = sum(rates.values()) / len(rates)
+            return {tag: _mixed_log(rate, common) for tag, rate in rates.items()}, {}
+        sums = dict.fromkeys(self.languages, 0.0)
+        grams = _grams(word)
+        for gram in grams:
+            rates = {tag: self.grams[tag].get(gram, 0) / self.gram_totals[tag] for tag in self.languages}
+            common = sum(rates.values()) / len(rates)
+            for tag, rate in rates.items():
+                sums[tag] += _mixed_log(rate, common)
+        return (
+            {tag: BELIEF * value for tag, value in sums.items()},
+            {tag: value / len(grams) for tag, value in sums.items()},
+        )
+
+
+class Detector:
+    """Trained detection; make it with train() or from_data(), keep it with as_dict() and from_dict()."""
+
+    def __init__(
+        self,
+        counts: dict[str, dict[str, Counter[str]]],
+        share: dict[str, dict[str, float]],
+        usual: dict[str, dict[str, tuple[float, float]]],
+    ) -> None:
+        self._counts = counts
+        self._share = share
+        self._usual = usual
+        self._scripts = {script: _Script(by_tag, share[script]) for script, by_tag in counts.items()}
+        self.languages = tuple(sorted({tag for by_tag in counts.values() for tag in by_tag}))
+
+    @classmethod
+    def from_data(cls, data_dir: Path | str) -> Detector:
+        return cls.train((example.language, example.text) for example in read_examples(data_dir))
+
+    @classmethod
+    def train(cls, examples: Iterable[tuple[str, str]]) -> Detector:
+        """From (language tag, text) pairs."""
+        kept: list[tuple[str, str, Counter[str]]] = []
+        for tag, text in examples:
+            for script, found in _words_by_script(normalise(text)).items():
+                kept.append((tag, script, Counter(found) + Counter(w for w in map(fold, found) if w not in found)))
+        counts, share = _count(kept)
+        # What a language's own words look like to it when it has not seen the text: the measure of "other".
+        part = cls(*_count([line for n, line in enumerate(kept) if n % HELD_OUT_EVERY]), {})
+        scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for tag, script, found in kept[::HELD_OUT_EVERY]:
+            model = part._scripts.get(script)
+            if model is None or tag not in model.grams:
+                continue
+            for word in found:
+                mean = model.of_word(word)[1].get(tag)
+                if mean is not None:
+                    scores[script][tag].append(mean)
+        usual = {script: {tag: _mean_and_spread(v) for tag, v in by_tag.items()} for script, by_tag in scores.items()}
+        return cls(counts, share, usual)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; holds words and how often, no text."""
+        return {"counts": self._counts, "share": self._share, "usual": self._usual}
+
+    @classmethod
+    def from_dict(cls, kept: dict[str, Any]) -> Detector:
+        counts = {script: {tag: Counter(found) for tag, found in by_tag.items()} for script, by_tag in kept["counts"].items()}
+        usual = {
+            script: {tag: (float(v[0]), float(v[1])) for tag, v in by_tag.items()} for script, by_tag in kept["usual"].items()
+        }
+        return cls(counts, kept["share"], usual)
+
+    def detect(self, text: str, prior: str | None = None) -> Detection:
+        """The language of a text; prior is the language of the conversation so far."""
+        by_script = _words_by_script(normalise(text))
+        letters = sum(len(word) for found in by_script.values() for word in found)
+        evidence = dict.fromkeys(self.languages, 0.0)
+        other = False
+        if by_script:
+            # Ties go to the script that comes first in the text.
+            script = max(by_script, key=lambda name: sum(map(len, by_script[name])))
+            model = self._scripts.get(script)
+            if model is None:
+                return Detection(None, 0.0, self._ranking(evidence, prior), letters, other=True)
+            evidence = dict.fromkeys(self.languages, -math.inf)
+            evidence.update(model.log_share)
+            means: list[dict[str, float]] = []
+            for word in by_script[script]:
+                of_languages, of_letters = model.of_word(word)
+                for tag, value in of_languages.items():
+                    evidence[tag] += value
+                means.append(of_letters)
+            other = self._is_foreign(script, means, max(evidence, key=evidence.__getitem__))
+        ranking = self._ranking(evidence, prior)
+        if not ranking:
+            return Detection(None, 0.0, [], letters)
+        best, confidence = ranking[0]
+        if other or confidence < SURE_ENOUGH:
+            return Detection(None, confidence, ranking, letters, other)
+        return Detection(best, confidence, ranking, letters)
+
+    def _is_foreign(self, script: str, means: list[dict[str, float]], best: str) -> bool:
+        usual = self._usual.get(script, {}).get(best)
+        if usual is None or not means:
+            return False
+        mean, spread = usual
+        # A shared word looks exactly as usual.
+        values = [of_letters.get(best, mean) for of_letters in means]
+        return sum(values) / len(values) < mean - FOREIGN * spread / math.sqrt(len(values))
+
+    def _ranking(self, evidence: dict[str, float], prior: str | None) -> list[tuple[str, float]]:
+        count = len(evidence)
+        logs = dict(evidence)
+        if prior in logs and count > 1:
+            for tag in logs:
+                logs[tag] += math.log(PRIOR_OF_CONVERSATION if tag == prior else (1 - PRIOR_OF_CONVERSATION) / (count - 1))
+        top = max(logs.values(), default=0.0)
+        weights = {tag: math.exp(value - top) for tag, value in logs.items()}
+        total = sum(weights.values())
+        return sorted(((tag, w / total) for tag, w in weights.items()), key=lambda item: (-item[1], item[0]))
+
+
+def _count(
+    lines: list[tuple[str, str, Counter[str]]],
+) -> tuple[dict[str, dict[str, Counter[str]]], dict[str, dict[str, float]]]:
+    """Words by script and language, and each language's share of lines in that script."""
+    counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    in_script: Counter[tuple[str, str]] = Counter()
+    in_all: Counter[str] = Counter()
+    for tag, script, found in lines:
+        counts[script][tag].update(found)
+        in_script[script, tag] += 1
+        in_all[tag] += 1
+    plain = {script: dict(by_tag) for script, by_tag in counts.items()}
+    return plain, {script: {tag: in_script[script, tag] / in_all[tag] for tag in by_tag} for script, by_tag in plain.items()}
+
+
+def _words_by_script(normalised: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for word in words(normalised):
+        script = script_of(word[0])
+        if script is not None:
+            found[script].append(word)
+    return dict(found)
+
+
+def _grams(word: str) -> list[str]:
+    padded = f" {word} "
+    return [
+        padded[at : at + size]
+        for size in range(1, LONGEST_GRAM + 1)
+        for at in range(len(padded) - size + 1)
+        if padded[at : at + size] != " "
+    ]
+
+
+def _mixed_log(rate: float, common: float) -> float:
+    return math.log((1 - COMMON_SHARE) * rate + COMMON_SHARE * common + UNSEEN)
+
+
+def _mean_and_spread(values: list[float]) -> tuple[float, float]:
+    mean = sum(values) / len(values)
+    return mean, math.sqrt(sum((value - mean) ** 2 for value in values) / len(values)) + 0.1

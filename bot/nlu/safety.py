@@ -1,0 +1,237 @@
+"""Signs that a person is in danger, wants to die, was raped, or is a child: found by their words, whatever else is asked.
+
+On the road: beside the intent classifier, for every message, in all languages at once (a person writes in the language
+that she is afraid in). It promises that a phrase of data/lexicon/<tag>.yml is found with its marks left out, with one
+wrong letter in a longer word, and with a word in between; and that an age under 18 is found in digits of any script or
+in words. A false alarm costs one line with a number to call; a missed sign may cost more, so it errs on that side. It
+must never keep a text.
+
+The words of a phrase: `word` is the whole word, `word*` begins so, `*word*` stands anywhere in it (for languages that
+join small words to the next one or write without spaces). `{age}` is a number under 18.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bot.nlu.normalise import fold, normalise
+
+UNDER_18 = "under_18"
+ADULT = 18
+# Below this nobody writes to us: a smaller number counts something else.
+YOUNGEST_WRITER = 7
+FUZZY_FROM_LETTERS = 5
+LONGEST_GAP = 1
+AGE = "{age}"
+
+_TOKEN = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_](?:[^\W_]|[\u0300-\u036f\u0900-\u109f\u0e31-\u0e4e])*|[?%€$£]")
+
+
+class LexiconError(ValueError):
+    """A lexicon file cannot be used; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the words say: the intent that they decide, if any, and whether there is any sign at all."""
+
+    decided: str | None
+    seen: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Phrase:
+    intent: str
+    decides: bool
+    tokens: tuple[str, ...]
+    whole_message: bool = False
+
+
+class SafetyLexicon:
+    """The phrases of every language, ready to be looked for."""
+
+    def __init__(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+        self._files = {tag: dict(content) for tag, content in sorted(files.items())}
+        self._phrases: list[_Phrase] = []
+        self._numbers: dict[str, int] = {}
+        self._not_years: list[str] = []
+        for tag, content in self._files.items():
+            self._take(tag, content)
+        self.intents = tuple(sorted({phrase.intent for phrase in self._phrases}))
+        self._whole: dict[str, str] = {}
+        self._infix: list[tuple[str, str]] = []
+        self._stems: dict[str, str] = {}
+        self._misspelt: dict[str, set[str]] = defaultdict(set)
+        for token in {token for phrase in self._phrases for token in phrase.tokens if token != AGE}:
+            bare = token.strip("*")
+            if token.startswith("*"):
+                self._infix.append((bare, token))
+            elif token.endswith("*"):
+                self._stems[bare] = token
+            else:
+                self._whole[bare] = token
+            if len(bare) >= FUZZY_FROM_LETTERS and not token.startswith("*"):
+                for variant in _deletions(bare):
+                    self._misspelt[variant].add(token)
+        self._by_first: dict[str, list[_Phrase]] = defaultdict(list)
+        for phrase in self._phrases:
+            self._by_first[phrase.tokens[0]].append(phrase)
+
+    @classmethod
+    def load(cls, lexicon_dir: Path | str) -> SafetyLexicon:
+        """All files of data/lexicon."""
+        files: dict[str, Mapping[str, Any]] = {}
+        for path in sorted(Path(lexicon_dir).glob("*.yml")):
+            try:
+                content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+            except YAMLError as error:
+                raise LexiconError(f"{path}: not valid YAML: {error}") from error
+            if not isinstance(content, dict):
+                raise LexiconError(f"{path}: needs `decides:`, `signs:` and `age:`")
+            files[path.stem] = content
+        if not files:
+            raise LexiconError(f"{lexicon_dir}: no lexicon files; there must be one <tag>.yml for each language")
+        return cls(files)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, so that a trained model carries its lexicon."""
+        return self._files
+
+    def _take(self, tag: str, content: Mapping[str, Any]) -> None:
+        unknown = set(content) - {"decides", "signs", "age"}
+        if unknown:
+            raise LexiconError(f"{tag}.yml: `{sorted(unknown)[0]}` is not known; use decides, signs, age")
+        for section in ("decides", "signs"):
+            for intent, phrases in (content.get(section) or {}).items():
+                for phrase in phrases:
+                    self._add(tag, str(intent), section == "decides", str(phrase))
+        age = content.get("age") or {}
+        for phrase in age.get("own") or ():
+            self._add(tag, UNDER_18, True, str(phrase))
+        for phrase in age.get("whole_message") or ():
+            self._add(tag, UNDER_18, True, str(phrase), whole_message=True)
+        for phrase in age.get("of_others") or ():
+            self._add(tag, UNDER_18, False, str(phrase))
+        for word, value in (age.get("numbers") or {}).items():
+            self._numbers[fold(normalise(str(word)))] = int(value)
+        self._not_years.extend(fold(normalise(str(word))) for word in age.get("not_years") or ())
+
+    def _add(self, tag: str, intent: str, decides: bool, phrase: str, whole_message: bool = False) -> None:
+        tokens: list[str] = []
+        for written in phrase.split():
+            if written == AGE:
+                tokens.append(AGE)
+                continue
+            bare = fold(normalise(written.strip("*")))
+            if not bare or "*" in bare:
+                raise LexiconError(f"{tag}.yml: `{phrase}`: a star stands only at the ends of a word")
+            before, after = "*" * written.startswith("*"), "*" * written.endswith("*")
+            if before and not after:
+                raise LexiconError(f"{tag}.yml: `{phrase}`: write *{bare}*, with a star at both ends")
+            # Signs inside a word (an apostrophe, a hyphen) part it for the reader of the message too.
+            parts = _TOKEN.findall(bare)
+            tokens.extend(parts[:-1])
+            tokens.append(before + parts[-1] + after)
+        if not tokens:
+            raise LexiconError(f"{tag}.yml: an empty phrase for {intent}")
+        self._phrases.append(_Phrase(intent, decides, tuple(tokens), whole_message))
+
+    def find(self, text: str) -> Signs:
+        """Look through one message."""
+        found = self._with_digits(_TOKEN.findall(fold(normalise(text))))
+        matches = [self._matches(word) for word in found]
+        ages = [self._is_age(found, at) for at in range(len(found))]
+        seen: set[str] = set()
+        decided: set[str] = set()
+        for at, tokens in enumerate(matches):
+            firsts = tokens | {AGE} if ages[at] else tokens
+            for first in firsts:
+                for phrase in self._by_first.get(first, ()):
+                    if phrase.intent in (decided if phrase.decides else seen):
+                        continue
+                    if self._follows(phrase, at, matches, ages):
+                        seen.add(phrase.intent)
+                        if phrase.decides:
+                            decided.add(phrase.intent)
+        # Most urgent first, as the files list them.
+        order = list(dict.fromkeys(phrase.intent for phrase in self._phrases))
+        return Signs(next((intent for intent in order if intent in decided), None), frozenset(seen))
+
+    def _follows(self, phrase: _Phrase, at: int, matches: list[set[str]], ages: list[bool]) -> bool:
+        if phrase.whole_message and (at != 0 or len(matches) != len(phrase.tokens)):
+            return False
+        for token in phrase.tokens[1:]:
+            # An age stands right after its words: anything between makes it count something else.
+            gap = 0 if token == AGE or phrase.whole_message else LONGEST_GAP
+            for step in range(1, gap + 2):
+                if at + step < len(matches) and (ages[at + step] if token == AGE else token in matches[at + step]):
+                    at += step
+                    break
+            else:
+                return False
+        return True
+
+    def _matches(self, word: str) -> set[str]:
+        """The tokens of the lexicon that this word of a message may be."""
+        tokens: set[str] = set()
+        if word in self._whole:
+            tokens.add(self._whole[word])
+        for end in range(1, len(word) + 1):
+            if (stem := word[:end]) in self._stems:
+                tokens.add(self._stems[stem])
+        tokens.update(token for bare, token in self._infix if bare in word)
+        if len(word) >= FUZZY_FROM_LETTERS - 1:
+            # A stem may be misspelt at the beginning of a longer word, so every beginning is tried.
+            for end in range(FUZZY_FROM_LETTERS - 1, len(word) + 1):
+                begins = word[:end]
+                for variant in _deletions(begins):
+                    for token in self._misspelt.get(variant, ()):
+                        if (token.endswith("*") or end == len(word)) and _one_apart(begins, token.strip("*")):
+                            tokens.add(token)
+        return tokens
+
+    def _with_digits(self, found: list[str]) -> list[str]:
+        """Numbers in one or two words become digits."""
+        tokens: list[str] = []
+        at = 0
+        while at < len(found):
+            for size in (2, 1):
+                value = self._numbers.get(" ".join(found[at : at + size]))
+                if value is not None:
+                    break
+            tokens.append(found[at] if value is None else str(value))
+            at += 1 if value is None else size
+        return tokens
+
+    def _is_age(self, found: list[str], at: int) -> bool:
+        word = found[at]
+        if not (word.isascii() and word.isdigit() and len(word) <= 2 and YOUNGEST_WRITER <= int(word) < ADULT):
+            return False
+        following = found[at + 1] if at + 1 < len(found) else ""
+        return not any(following.startswith(stem) for stem in self._not_years)
+
+
+def _deletions(word: str) -> set[str]:
+    """The word and all its forms with one letter less: two words one slip apart share one of these."""
+    return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
+
+
+def _one_apart(one: str, other: str) -> bool:
+    """One letter wrong, missing, too many, or two neighbours changed about; the first letter is seldom wrong."""
+    if one == other:
+        return True
+    if abs(len(one) - len(other)) > 1 or one[:1] != other[:1]:
+        return False
+    at = next((n for n, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    left, right = one[at:], other[at:]
+    if len(one) == len(other):
+        return left[1:] == right[1:] or (left[:2] == right[1::-1] and left[2:] == right[2:])
+    return left[1:] == right or left == right[1:]

@@ -1,0 +1,221 @@
+"""The road of one message, from a channel to what is said. Read this first.
+
+    visitor_turn: readable? → language → engine, within the deadline → what else she must hear → replies
+
+Road: channels call `visitor_turn` with a Conversation and an Incoming, and get replies (answer ids) in the order in which
+they are to be shown. Promise: always at least one reply, within `Settings.engine.answer_seconds` and a moment; danger is
+answered with 112 even when it is only suspected; when the engine does not answer, the emergency text (and the answer
+itself, where a button was pressed) comes from the edge's own memory. Never: words, logs of text, waiting without an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.catalog import Catalog
+from bot.conversation import Conversation, Incoming, Reply
+from bot.engine.client import EngineClient, EngineTurn, EngineUnavailable
+from bot.language.detection import Detection, Detector
+from bot.privacy import logs
+from bot.privacy.masking import canonical
+from bot.settings import Settings
+
+EMERGENCY_WORD = "112"
+# A change of language is offered when a message is this surely in another one, and this long (knowledge/nlp.md 1.6).
+OFFER_CONFIDENCE = 0.95
+OFFER_LETTERS = 12
+# Below this, a first message does not decide the language of the conversation.
+FIRST_CONFIDENCE = 0.5
+# Written to people whose language nothing has told: Swedish and English, then the page's (issue: first contact).
+LANGUAGES_FOR_UNKNOWN = ("sv", "en")
+# Said beside an answer; the choices under the answer stay.
+ASIDES = frozenset({"emergency_line", "first_contact", "fuzzy_notice", "long_message", "language_offer"})
+PERSON = "talk_to_human"
+DANGER = "in_danger"
+# Answers that follow an unknown language as the engine understood nothing either.
+NOT_UNDERSTOOD = frozenset({"clarify", "menu", "not_understood_again", "out_of_scope"})
+
+
+@dataclass(frozen=True)
+class Road:
+    """What a turn needs, made once at the start of the edge."""
+
+    settings: Settings
+    catalog: Catalog
+    detector: Detector
+    engine: EngineClient
+
+
+async def visitor_turn(road: Road, conversation: Conversation, incoming: Incoming) -> list[Reply]:
+    """One message or choice from a visitor. Turns of one conversation follow each other; each has its own deadline."""
+    deadline = road.settings.engine.answer_seconds
+    try:
+        replies = await asyncio.wait_for(_in_order(road, conversation, incoming, deadline), deadline)
+    except asyncio.TimeoutError:
+        # Another turn of this conversation was still waiting for an engine that hangs.
+        replies = _without_engine(road, incoming)
+    return _remember(road, conversation, replies)
+
+
+async def _in_order(road: Road, conversation: Conversation, incoming: Incoming, deadline: float) -> list[Reply]:
+    async with conversation.lock:
+        if incoming.choice is not None:
+            return await _choice(road, conversation, incoming, deadline)
+        return await _text(road, conversation, incoming.text or "", deadline)
+
+
+async def _choice(road: Road, conversation: Conversation, incoming: Incoming, deadline: float) -> list[Reply]:
+    choice = incoming.choice or ""
+    if choice.startswith("language:"):
+        return _change_language(road, conversation, choice.removeprefix("language:"))
+    if choice not in road.catalog:
+        return [Reply("menu")]
+    try:
+        turn = await road.engine.turn(conversation.id, None, choice, conversation.answer_language, deadline * 0.95)
+    except EngineUnavailable:
+        # An answer of the conversation's own (no intent) is not Rasa's to give; any other was asked for by name, and the
+        # words are here.
+        return _without_engine(road, incoming)
+    return _spoken(road, conversation, turn)
+
+
+async def _text(road: Road, conversation: Conversation, text: str, deadline: float) -> list[Reply]:
+    message = canonical(text)
+    pressed = _choice_typed(road, conversation, message.text)
+    if pressed:
+        return await _choice(road, conversation, Incoming(choice=pressed), deadline)
+    if message.letters == 0 or not message.text:
+        return [Reply("unreadable")]
+    if message.text.strip(" .!?") == EMERGENCY_WORD:
+        return [Reply("in_danger")]
+    detection = road.detector.detect(message.text, prior=conversation.language)
+    known = _hold_language(conversation, detection)
+    try:
+        turn = await road.engine.turn(conversation.id, message.text, None, detection.language, deadline * 0.95)
+    except EngineUnavailable:
+        return _without_engine(road, Incoming(text=text))
+    replies = _spoken(road, conversation, turn)
+    if not known:
+        replies = _for_unknown_language(road, conversation, turn, replies)
+    offered = _language_to_offer(conversation, detection)
+    if turn.parse.get("intent") == "affirm" and conversation.offered_language and not offered:
+        return _change_language(road, conversation, conversation.offered_language)
+    conversation.offered_language = offered
+    if offered:
+        replies.append(Reply("language_offer", (f"language:{offered}",), offered, shown_in=offered))
+    if message.cut:
+        replies.append(Reply("long_message"))
+    return replies
+
+
+def _choice_typed(road: Road, conversation: Conversation, text: str) -> str | None:
+    """The choice whose words were typed, where buttons cannot be pressed; None if the text is none of them."""
+    typed = text.strip(" .!?").casefold()
+    for choice in conversation.choices:
+        if typed and typed == road.catalog.label(choice, conversation.answer_language).strip(" .!?").casefold():
+            return choice
+    return None
+
+
+def _hold_language(conversation: Conversation, detection: Detection) -> bool:
+    """Let the first message that tells decide the language; False while nothing has told."""
+    if conversation.language is None and detection.language and detection.confidence >= FIRST_CONFIDENCE:
+        conversation.language = detection.language
+    return conversation.language is not None
+
+
+def _language_to_offer(conversation: Conversation, detection: Detection) -> str | None:
+    sure = detection.confidence >= OFFER_CONFIDENCE and detection.letters >= OFFER_LETTERS
+    return detection.language if sure and detection.language != conversation.answer_language else None
+
+
+def _spoken(road: Road, conversation: Conversation, turn: EngineTurn) -> list[Reply]:
+    """The engine's replies, with what the edge alone knows: which languages there are, and what danger asks for."""
+    replies: list[Reply] = []
+    opening: list[Reply] = []
+    for reply in turn.replies:
+        if reply.offer and replies:
+            before = replies[-1]
+            choices = before.choices or road.catalog.choice_ids(before.answer)
+            if reply.offer not in (*choices, before.answer):
+                replies[-1] = replace(before, choices=(*choices[:3], reply.offer))
+        elif reply.answer == "first_contact":
+            if not conversation.introduced:
+                opening.append(reply)
+        elif reply.answer == "language_changed":
+            replies += _change_language(road, conversation, reply.language or "")
+        elif reply.answer in road.catalog:
+            replies.append(reply)
+        elif reply.answer:
+            logs.event("unknown_answer")
+    if not replies and not opening:
+        replies.append(Reply("emergency"))
+    if turn.parse.get("safety") and not any(road.catalog.importance(one.answer) == "safety" for one in replies):
+        replies.insert(0, Reply("emergency_line"))
+    # Her own question first, then what this is: a frightened person reads the first lines.
+    return replies + opening
+
+
+def _change_language(road: Road, conversation: Conversation, tag: str) -> list[Reply]:
+    names = ", ".join(language.name for language in road.catalog.languages)
+    language = road.catalog.languages.get(tag)
+    conversation.offered_language = None
+    if language is None:
+        return [Reply("language_not_available", _language_choices(road), values={"languages": names})]
+    conversation.language = language.tag
+    conversation.chosen = True
+    return [Reply("language_changed", language=language.tag, values={"language": language.name, "languages": names})]
+
+
+def _language_choices(road: Road) -> tuple[str, ...]:
+    return tuple(f"language:{tag}" for tag in road.catalog.languages.tags)
+
+
+def _for_unknown_language(road: Road, conversation: Conversation, turn: EngineTurn, replies: list[Reply]) -> list[Reply]:
+    """Nothing has told the language: what was understood all the same, and the question in languages she may read."""
+    parse: Mapping[str, Any] = turn.parse
+    understood = [
+        reply
+        for reply in replies
+        if reply.answer not in NOT_UNDERSTOOD and (parse.get("decision") == "answer" or reply.answer != "greet")
+    ]
+    tags = dict.fromkeys((*LANGUAGES_FOR_UNKNOWN, conversation.page_language))
+    asked = [Reply("language_unknown", _language_choices(road), shown_in=tag) for tag in tags if tag in road.catalog.languages]
+    return understood + asked
+
+
+def _without_engine(road: Road, incoming: Incoming) -> list[Reply]:
+    logs.event("engine_unavailable")
+    replies = [Reply("emergency")]
+    if incoming.choice is not None and incoming.choice in road.catalog and incoming.choice != "emergency":
+        replies.append(Reply(incoming.choice))
+    return replies
+
+
+def offered(catalog: Catalog, replies: Sequence[Reply]) -> tuple[str, ...]:
+    """The choices under these replies, in order: a person is always among them, and danger where no answer is about it."""
+    spoken = [reply for reply in replies if reply.answer not in ASIDES] or list(replies)
+    choices = [reply.choices or catalog.choice_ids(reply.answer) for reply in spoken]
+    languages = [choice for reply in replies if reply.answer == "language_offer" for choice in reply.choices]
+    answered = {reply.answer for reply in replies}
+    danger = any(catalog.importance(reply.answer) == "safety" for reply in replies)
+    always = [PERSON] if danger else [PERSON, DANGER]
+    return tuple(
+        choice for choice in dict.fromkeys([*languages, *itertools.chain(*choices), *always]) if choice not in answered
+    )
+
+
+def _remember(road: Road, conversation: Conversation, replies: list[Reply]) -> list[Reply]:
+    """Note what the next turn needs to know, and say once in each language that its texts are not reviewed."""
+    conversation.choices = offered(road.catalog, replies)
+    if any(reply.answer == "first_contact" for reply in replies):
+        conversation.introduced = True
+    tag = conversation.answer_language
+    if tag not in conversation.fuzzy_told and not road.catalog.find(replies[0].answer, tag).reviewed:
+        conversation.fuzzy_told.add(tag)
+        replies = [*replies, Reply("fuzzy_notice")]
+    return replies
