@@ -54,6 +54,16 @@ async def headers(request: web.Request, response: web.StreamResponse) -> None:
 async def calm_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever goes wrong into an answer a frightened person can use."""
     try:
+        return await _calm_or_answer(request, handler)
+    except web.HTTPException:
+        raise  # a redirect
+    except Exception as error:
+        logs.event("page_failed", error=type(error))
+        return web_channel.bare(request)
+
+
+async def _calm_or_answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
         return await handler(request)
     except web_channel.BadInput as error:
         return web_channel.calm(request, error.code, error.status)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import jinja2
 from aiohttp import web
 from babel import negotiate_locale
+from markupsafe import Markup
 
 from bot.catalog import Catalog
 from bot.channels import shown
@@ -303,6 +304,17 @@ def calm(request: web.Request, code: str, status: int) -> web.Response:
         request, conversation.answer_language, [_on_page(one) for one in messages],
         shown.choices(road.catalog, conversation), status=status,
     )  # fmt: skip
+
+
+def bare(request: web.Request) -> web.Response:
+    """The emergency text on a page without template, script or style: for when even the page cannot be made."""
+    catalog = request.app[ROAD].catalog
+    words = catalog.find("emergency", _browser_language(request))
+    html = Markup(
+        '<!doctype html><html lang="{}" dir="{}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>112</title>{}</html>"
+    ).format(words.language.tag, words.language.direction, words.html)
+    return web.Response(text=html, content_type="text/html", charset="utf-8", status=500)
 
 
 def origin_of(address: str) -> str:

@@ -64,5 +64,5 @@ def canonical(text: str) -> Canonical:
     short = cleaned[:MOST_CHARACTERS]
     for pattern in (_EMAIL, _LINK, _HANDLE, _IBAN, _PASSPORT, _LONG_NUMBER):
         short = pattern.sub(" ", short)
-    short = re.sub(r" {2,}", " ", short).strip().lstrip("/").strip()
+    short = re.sub(r"^[/ ]+", "", re.sub(r" {2,}", " ", short)).strip()
     return Canonical(short, cut, sum(character.isalnum() for character in cleaned))
