@@ -76,6 +76,14 @@ async def _calm_or_answer(request: web.Request, handler: Handler) -> web.StreamR
         return web_channel.calm(request, "failed", 500)
 
 
+class _Nameless(web.Response):
+    """A response for requests that never became one: without the name of the server, which aiohttp would add."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.pop("Server", None)
+
+
 def say_nothing_of_malformed_requests() -> None:
     """aiohttp answers a request it cannot parse with that request's own bytes, and logs them (security.md 0.13)."""
 
@@ -83,7 +91,7 @@ def say_nothing_of_malformed_requests() -> None:
         self: Any, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.Response:
         logs.event("malformed_request", status=status)
-        response = web.Response(status=status, headers={**HEADERS, "Content-Security-Policy": policy(())})
+        response = _Nameless(status=status, headers={**HEADERS, "Content-Security-Policy": policy(())})
         response.force_close()
         return response
 

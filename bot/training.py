@@ -8,6 +8,7 @@ half-written model is never found under its name. Never: learns from use; no mes
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import time
@@ -59,7 +60,10 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
 
         host.prepare(settings, Path(scratch))
         import rasa.model_training
+        import structlog
 
+        # Unconfigured, structlog prints every step at debug.
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         os.chdir(root)
         result = rasa.model_training.train(
             domain="domain.yml",

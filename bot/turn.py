@@ -34,6 +34,7 @@ FIRST_CONFIDENCE = 0.5
 LANGUAGES_FOR_UNKNOWN = ("sv", "en")
 # Said beside an answer; the choices under the answer stay.
 ASIDES = frozenset({"emergency_line", "first_contact", "fuzzy_notice", "long_message", "language_offer"})
+ABOUT_LANGUAGE = frozenset({"language_changed", "language_choice", "language_not_available"})
 PERSON = "talk_to_human"
 DANGER = "in_danger"
 # Answers that follow an unknown language as the engine understood nothing either.
@@ -90,23 +91,26 @@ async def _text(road: Road, conversation: Conversation, text: str, deadline: flo
         return await _choice(road, conversation, Incoming(choice=pressed), deadline)
     if message.letters == 0 or not message.text:
         return [Reply("unreadable")]
+    if message.command:
+        return [Reply("menu")]
     if message.text.strip(" .!?") == EMERGENCY_WORD:
         return [Reply("in_danger")]
     detection = road.detector.detect(message.text, prior=conversation.language)
-    known = _hold_language(conversation, detection)
+    _hold_language(conversation, detection)
     try:
         turn = await road.engine.turn(conversation.id, message.text, None, detection.language, deadline * 0.95)
     except EngineUnavailable:
         return _without_engine(road, Incoming(text=text))
     replies = _spoken(road, conversation, turn)
-    if not known:
-        replies = _for_unknown_language(road, conversation, turn, replies)
-    offered = _language_to_offer(conversation, detection)
-    if turn.parse.get("intent") == "affirm" and conversation.offered_language and not offered:
+    if turn.parse.get("intent") == "affirm" and conversation.offered_language:
         return _change_language(road, conversation, conversation.offered_language)
-    conversation.offered_language = offered
-    if offered:
-        replies.append(Reply("language_offer", (f"language:{offered}",), offered, shown_in=offered))
+    changed = any(reply.answer in ABOUT_LANGUAGE for reply in replies)
+    if conversation.language is None and not changed:
+        replies = _for_unknown_language(road, conversation, turn, replies)
+    conversation.offered_language = None if changed else _language_to_offer(conversation, detection)
+    if conversation.offered_language:
+        tag = conversation.offered_language
+        replies.append(Reply("language_offer", (f"language:{tag}",), tag, shown_in=tag))
     if message.cut:
         replies.append(Reply("long_message"))
     return replies
@@ -121,11 +125,10 @@ def _choice_typed(road: Road, conversation: Conversation, text: str) -> str | No
     return None
 
 
-def _hold_language(conversation: Conversation, detection: Detection) -> bool:
-    """Let the first message that tells decide the language; False while nothing has told."""
+def _hold_language(conversation: Conversation, detection: Detection) -> None:
+    """Let the first message that tells decide the language of the conversation."""
     if conversation.language is None and detection.language and detection.confidence >= FIRST_CONFIDENCE:
         conversation.language = detection.language
-    return conversation.language is not None
 
 
 def _language_to_offer(conversation: Conversation, detection: Detection) -> str | None:
@@ -165,7 +168,7 @@ def _change_language(road: Road, conversation: Conversation, tag: str) -> list[R
     language = road.catalog.languages.get(tag)
     conversation.offered_language = None
     if language is None:
-        return [Reply("language_not_available", _language_choices(road), values={"languages": names})]
+        return [Reply("language_not_available", _language_choices(road), language=tag, values={"languages": names})]
     conversation.language = language.tag
     conversation.chosen = True
     return [Reply("language_changed", language=language.tag, values={"language": language.name, "languages": names})]

@@ -65,7 +65,9 @@ class SafetyLexicon:
         self._not_years: list[str] = []
         for tag, content in self._files.items():
             self._take(tag, content)
-        self.intents = tuple(sorted({phrase.intent for phrase in self._phrases}))
+        # The order in which the files name them is the order of urgency.
+        self.intents_by_urgency = tuple(dict.fromkeys(phrase.intent for phrase in self._phrases))
+        self.intents = frozenset(self.intents_by_urgency)
         self._whole: dict[str, str] = {}
         self._infix: list[tuple[str, str]] = []
         self._stems: dict[str, str] = {}
@@ -79,7 +81,7 @@ class SafetyLexicon:
             else:
                 self._whole[bare] = token
             if len(bare) >= FUZZY_FROM_LETTERS and not token.startswith("*"):
-                for variant in _deletions(bare):
+                for variant in deletions(bare):
                     self._misspelt[variant].add(token)
         self._by_first: dict[str, list[_Phrase]] = defaultdict(list)
         for phrase in self._phrases:
@@ -161,9 +163,7 @@ class SafetyLexicon:
                         seen.add(phrase.intent)
                         if phrase.decides:
                             decided.add(phrase.intent)
-        # Most urgent first, as the files list them.
-        order = list(dict.fromkeys(phrase.intent for phrase in self._phrases))
-        return Signs(next((intent for intent in order if intent in decided), None), frozenset(seen))
+        return Signs(next((i for i in self.intents_by_urgency if i in decided), None), frozenset(seen))
 
     def _follows(self, phrase: _Phrase, at: int, matches: list[set[str]], ages: list[bool]) -> bool:
         if phrase.whole_message and (at != 0 or len(matches) != len(phrase.tokens)):
@@ -192,9 +192,9 @@ class SafetyLexicon:
             # A stem may be misspelt at the beginning of a longer word, so every beginning is tried.
             for end in range(FUZZY_FROM_LETTERS - 1, len(word) + 1):
                 begins = word[:end]
-                for variant in _deletions(begins):
+                for variant in deletions(begins):
                     for token in self._misspelt.get(variant, ()):
-                        if (token.endswith("*") or end == len(word)) and _one_apart(begins, token.strip("*")):
+                        if (token.endswith("*") or end == len(word)) and one_apart(begins, token.strip("*")):
                             tokens.add(token)
         return tokens
 
@@ -219,12 +219,12 @@ class SafetyLexicon:
         return not any(following.startswith(stem) for stem in self._not_years)
 
 
-def _deletions(word: str) -> set[str]:
+def deletions(word: str) -> set[str]:
     """The word and all its forms with one letter less: two words one slip apart share one of these."""
     return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
 
 
-def _one_apart(one: str, other: str) -> bool:
+def one_apart(one: str, other: str) -> bool:
     """One letter wrong, missing, too many, or two neighbours changed about; the first letter is seldom wrong."""
     if one == other:
         return True

@@ -120,8 +120,30 @@ async function ask(words) {
   }
 }
 
+/** Numbers in a plain interface text become links that can be pressed, and keep their order in right-to-left text. */
+function linkNumbers(paragraph) {
+  const text = paragraph.textContent;
+  const parts = [];
+  let end = 0;
+  for (const { 0: number, index } of text.matchAll(/\d[\d -]*\d/g)) {
+    // A time of day has a colon, a dot or a dash beside it; a number to call has not.
+    if (/[:.–]$/.test(text.slice(0, index)) || /^[:–]|^\.\d/.test(text.slice(index + number.length))) continue;
+    const link = document.createElement('a');
+    const order = document.createElement('bdi');
+    link.href = `tel:${number.replace(/\D/g, '')}`;
+    link.rel = 'noreferrer noopener';
+    order.dir = 'ltr';
+    order.textContent = number;
+    link.append(order);
+    parts.push(text.slice(end, index), link);
+    end = index + number.length;
+  }
+  paragraph.replaceChildren(...parts, text.slice(end));
+}
+
 function showNoConnection(words, byButton) {
   const notice = copy('no-connection');
+  linkNumbers(notice.querySelector('p'));
   notice.querySelector('.again').addEventListener('click', () => {
     notice.remove();
     say(words, byButton);
@@ -146,7 +168,7 @@ async function exchange(words, byButton) {
     showNoConnection(words, byButton);
     return;
   }
-  if (typeof answer.conversation === 'string') held.conversation = answer.conversation;
+  if ('conversation' in answer) held.conversation = answer.conversation ?? '';
   if (answer.erase) {
     log.replaceChildren();
     field.value = '';

@@ -1,0 +1,235 @@
+"""What a person wants: one of the intents, how sure that is, and whether to answer, to ask back, or to offer the menu.
+
+On the road: Rasa's pipeline calls it for every message (bot/nlu/components.py), the command line calls it without
+Rasa. It promises: all intents ranked, with probabilities that are right about as often as they say; no sign of danger
+left out (a union of the classifier and the lexicon, never a vote); the same answer for the same text everywhere. It
+must never import Rasa, keep or log a text, or load anything that can run code (npz and JSON, no pickle).
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.language.detection import Detector
+from bot.nlu.examples import Example
+from bot.nlu.features import Features
+from bot.nlu.normalise import normalise, split_clauses
+from bot.nlu.safety import SafetyLexicon
+
+ANSWER, CLARIFY, FALLBACK = "answer", "clarify", "fallback"
+OUT_OF_SCOPE = "out_of_scope"
+# In a long message these are said besides what the person wants.
+SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "affirm", "deny", OUT_OF_SCOPE})
+MODEL_FILE = "andrum-intents.json"
+WEIGHTS_FILE = "andrum-intents.npz"
+FORMAT = 1
+LONGEST_TEXT = 4000
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The numbers that training chose from examples it had not learned from."""
+
+    temperature: float
+    answer_from: float
+    answer_safety_from: float
+    clarify_from: float
+    safety_share: float
+    strongest_clause: float
+
+
+@dataclass(frozen=True)
+class Parse:
+    """What a message means; ranking holds every intent, best first."""
+
+    language: str | None
+    intent: str
+    confidence: float
+    decision: str
+    safety: bool
+    ranking: list[tuple[str, float]]
+
+
+class IntentModel:
+    """Trained once, read by many; made by train(), save() and load()."""
+
+    def __init__(
+        self,
+        intents: list[str],
+        features: Features,
+        weights: np.ndarray,
+        bias: np.ndarray,
+        gate: Gate,
+        lexicon: SafetyLexicon,
+        detector: Detector,
+    ) -> None:
+        self.intents = intents
+        self.features = features
+        self.weights = weights
+        self.bias = bias
+        self.gate = gate
+        self.lexicon = lexicon
+        self.detector = detector
+        self._small_talk = np.array([intent in SMALL_TALK for intent in intents])
+        self._safety = np.array([intent in lexicon.intents for intent in intents])
+
+    @classmethod
+    def train(cls, examples: Iterable[Example], lexicon: SafetyLexicon) -> IntentModel:
+        from bot.nlu.training import train
+
+        return train(list(examples), lexicon)
+
+    def parse(self, text: str, language: str | None = None) -> Parse:
+        """Judge one message; language is what it is written in where that is known."""
+        text = text[:LONGEST_TEXT]
+        shares, safety_share = self.shares(text)
+        signs = self.lexicon.find(text)
+        order = np.argsort(-shares, kind="stable")
+        best = int(order[0])
+        decision = self._decision(shares, order)
+        safety = bool(safety_share >= self.gate.safety_share or signs.seen or self._safety[best])
+        named = signs.decided
+        if named is None and decision != ANSWER and signs.seen:
+            named = next(intent for intent in self.lexicon.intents_by_urgency if intent in signs.seen)
+        if named in self.intents:
+            best, decision = self.intents.index(named), ANSWER
+            # What the person said outright stands first; the rest keeps its order.
+            shares = shares.copy()
+            shares[best] = max(float(shares[best]), float(shares[order[0]]), self.gate.answer_from)
+            shares /= shares.sum()
+            order = np.array([best, *(n for n in order if n != best)])
+        if language is None:
+            language = self.detector.detect(text).language
+        return Parse(
+            language=language,
+            intent=self.intents[best],
+            confidence=float(shares[best]),
+            decision=decision,
+            safety=safety,
+            ranking=[(self.intents[n], float(shares[n])) for n in order],
+        )
+
+    def shares(self, text: str) -> tuple[np.ndarray, float]:
+        """The probability of each intent, and the largest share of the safety intents in any part of the message."""
+        whole = self._softmax(self.scores(normalise(text)))
+        safety_share = float(whole[self._safety].sum())
+        clauses = split_clauses(text)
+        if len(clauses) < 2:
+            return whole, safety_share
+        parts = [self._softmax(self.scores(clause)) for clause in clauses]
+        safety_share = max(safety_share, *(float(part[self._safety].sum()) for part in parts))
+        telling = [part for part in parts if not self._small_talk[int(part.argmax())]]
+        if not telling:
+            return whole, safety_share
+        strongest = max(telling, key=lambda part: float(part.max()))
+        share = self.gate.strongest_clause
+        return (1 - share) * whole + share * strongest, safety_share
+
+    def scores(self, normalised: str) -> np.ndarray:
+        """The bare margin of each intent for one normalised text."""
+        where, weights = self.features.of(normalised)
+        if not where:
+            return self.bias
+        return self.bias + np.asarray(weights, dtype=np.float32) @ self.weights[where].astype(np.float32)
+
+    def _softmax(self, scores: np.ndarray) -> np.ndarray:
+        return softmax(scores[None, :] / self.gate.temperature)[0]
+
+    def _decision(self, shares: np.ndarray, order: np.ndarray) -> str:
+        return decide(self.gate, self.intents, self._safety, shares, order)
+
+    def save(self, path: Path | str) -> None:
+        """Two files in a folder: numbers (npz) and everything else (JSON)."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            folder / WEIGHTS_FILE,
+            weights=self.weights.astype(np.float16),
+            bias=self.bias.astype(np.float32),
+            rarity=self.features.rarity.astype(np.float32),
+        )
+        content = {
+            "format": FORMAT,
+            "intents": self.intents,
+            "gate": asdict(self.gate),
+            "rarity_of_unknown": self.features.rarity_of_unknown,
+            "lexicon": self.lexicon.as_dict(),
+            "detector": self.detector.as_dict(),
+            "grams": self.features.grams,
+        }
+        (folder / MODEL_FILE).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path | str) -> IntentModel:
+        folder = Path(path)
+        content = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueError(f"{folder / MODEL_FILE}: made by another version; train again with `andrum train`")
+        with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as numbers:
+            weights, bias, rarity = numbers["weights"], numbers["bias"], numbers["rarity"]
+        return cls(
+            content["intents"],
+            Features(content["grams"], rarity, content["rarity_of_unknown"]),
+            weights,
+            bias,
+            Gate(**content["gate"]),
+            SafetyLexicon(content["lexicon"]),
+            Detector.from_dict(content["detector"]),
+        )
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Row by row."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def decide(gate: Gate, intents: list[str], is_safety: np.ndarray, shares: np.ndarray, order: np.ndarray) -> str:
+    """Answer when sure; ask back when the first three probably hold it; otherwise the menu."""
+    best = int(order[0])
+    enough = gate.answer_safety_from if is_safety[best] else gate.answer_from
+    if shares[best] >= enough:
+        return ANSWER
+    if intents[best] == OUT_OF_SCOPE or float(shares[order[:3]].sum()) < gate.clarify_from:
+        return FALLBACK
+    return CLARIFY
+
+
+def load_from_archive(path: Path | str) -> IntentModel:
+    """The intent model inside a Rasa model archive, without Rasa."""
+    with tarfile.open(path, "r:*") as archive, tempfile.TemporaryDirectory() as folder:
+        found: set[str] = set()
+        for member in archive:
+            name = Path(member.name).name
+            content = archive.extractfile(member) if name in (MODEL_FILE, WEIGHTS_FILE) and member.isfile() else None
+            if content is not None:
+                (Path(folder) / name).write_bytes(content.read())
+                found.add(name)
+        if found != {MODEL_FILE, WEIGHTS_FILE}:
+            raise ValueError(f"{path}: holds no intent model of ours; train with this repository's config.yml")
+        return IntentModel.load(folder)
+
+
+def parse_line(model: IntentModel, text: str, language: str | None) -> dict[str, Any]:
+    """One message for the command line, with the time it took."""
+    began = time.perf_counter()
+    parse = model.parse(text, language)
+    took = time.perf_counter() - began
+    return {
+        "language": parse.language,
+        "intent": parse.intent,
+        "confidence": parse.confidence,
+        "decision": parse.decision,
+        "safety": parse.safety,
+        "ranking": [{"intent": intent, "confidence": share} for intent, share in parse.ranking],
+        "ms": took * 1000,
+    }
