@@ -14,11 +14,10 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-MISUNDERSTOOD = "nlu_fallback"
+OUT_OF_SCOPE = "out_of_scope"
+MISUNDERSTOOD = frozenset({"nlu_fallback", OUT_OF_SCOPE})
 # Intents that are no topic: as a choice after "Did you mean" they would help nobody.
-NO_TOPIC = frozenset(
-    {MISUNDERSTOOD, "greet", "goodbye", "thanks", "affirm", "deny", "out_of_scope", "ask_help_menu", "change_language"}
-)
+NO_TOPIC = frozenset({*MISUNDERSTOOD, "greet", "goodbye", "thanks", "affirm", "deny", "ask_help_menu", "change_language"})
 MOST_TOPICS = 3
 
 
@@ -29,7 +28,7 @@ def misunderstood_in_a_row(tracker: Tracker) -> int:
         if event.get("event") != "user":
             continue
         intent = (event.get("parse_data") or {}).get("intent") or {}
-        if intent.get("name") != MISUNDERSTOOD:
+        if intent.get("name") not in MISUNDERSTOOD:
             break
         count += 1
     return count
@@ -64,7 +63,8 @@ class ChangeLanguage(Action):
 
 
 class Clarify(Action):
-    """Not understood: the likeliest topics; then the menu; then other words. Never the same three times running."""
+    """Not understood, or nothing Andrum is for: the likeliest topics, or what it is for; then the menu; then other words.
+    Never the same twice running."""
 
     def name(self) -> str:
         return "action_clarify"
@@ -74,7 +74,9 @@ class Clarify(Action):
         likely = [
             intent["name"] for intent in tracker.latest_message.get("intent_ranking") or [] if intent["name"] not in NO_TOPIC
         ][:MOST_TOPICS]
-        if times <= 1 and likely:
+        if times <= 1 and tracker.latest_message.get("intent", {}).get("name") == OUT_OF_SCOPE:
+            dispatcher.utter_message(json_message={"answer": OUT_OF_SCOPE})
+        elif times <= 1 and likely:
             dispatcher.utter_message(json_message={"answer": "clarify", "choices": likely})
         elif times % 2 == 0 or times <= 1:
             dispatcher.utter_message(json_message={"answer": "menu"})

@@ -28,8 +28,14 @@ from bot.language.registry import Language, Languages
 SOURCE_LANGUAGE = "en"
 # Filled by the code, not from contacts.yml.
 GIVEN = frozenset({"language", "languages", "days", "from", "to"})
-# A Latin word or run in a right-to-left text (a Swedish term in parentheses) must not pull its neighbours around.
-_LATIN_RUN = re.compile(r"[A-Za-zÅÄÖåäöÉé][A-Za-zÅÄÖåäöÉé0-9:.'’-]*(?: [A-Za-zÅÄÖåäöÉé0-9][A-Za-zÅÄÖåäöÉé0-9:.'’-]*)*")
+# In a right-to-left text: a quotation without any of its letters (a Swedish sentence to show, with the number in it), or a
+# Latin word or run (a Swedish term in parentheses). Neither may pull its neighbours around.
+_LATIN = "A-Za-zÅÄÖåäöÉé"
+_WORD = rf"[{_LATIN}0-9§](?:[{_LATIN}0-9:.'’-]*[{_LATIN}0-9])?"
+_LEFT_TO_RIGHT = re.compile(
+    rf"(?<=«)(?=[^«»]*[{_LATIN}])[^«»\u0590-\u08ff]+(?=»)|(?=[{_LATIN}]){_WORD}(?:\.? {_WORD})*"
+)
+_PARTS = string.Formatter().parse
 
 
 class CatalogError(ValueError):
@@ -203,37 +209,43 @@ class Catalog:
         return words
 
     def _fill(self, text: str, tag: str, values: Mapping[str, str]) -> tuple[Markup, str]:
-        language = self.languages.get(tag)
-        rtl = language is not None and language.direction == "rtl"
+        """A text with its placeholders filled: HTML, one paragraph a line, and plain text."""
 
         def word(key: str) -> str:
             return self._entry(f"interface|{key}", tag)[0].text
 
+        def value(name: str) -> tuple[Markup, str]:
+            if name in self._placeholders:
+                return self._placeholders[name].html(tag, word), self._placeholders[name].text(tag, word)
+            given = values.get(name, "")
+            return Markup("<bdi>{}</bdi>").format(given), given
+
+        language = self.languages.get(tag)
+        rtl = language is not None and language.direction == "rtl"
         paragraphs: list[Markup] = []
         plain: list[str] = []
         for line in filter(None, map(str.strip, text.splitlines())):
-            html = Markup("")
-            line_text = ""
-            for literal, name, _, _ in string.Formatter().parse(line):
-                html += _isolate(literal) if rtl else escape(literal)
-                line_text += literal
-                if name is None:
-                    continue
-                if name in self._placeholders:
-                    html += self._placeholders[name].html(tag, word)
-                    line_text += self._placeholders[name].text(tag, word)
-                else:
-                    html += Markup("<bdi>{}</bdi>").format(values.get(name, ""))
-                    line_text += values.get(name, "")
+            parts = [(literal, *value(name)) if name else (literal, Markup(""), "") for literal, name, _, _ in _PARTS(line)]
+            plain.append("".join(literal + filled for literal, _, filled in parts))
+            # Each filled value is one private character while the direction of the text around it is settled.
+            marked = "".join(literal + (_mark(number) if filled else "") for number, (literal, _, filled) in enumerate(parts))
+            html = _isolate(marked) if rtl else escape(marked)
+            for number, (_, filled_html, filled) in enumerate(parts):
+                if filled:
+                    html = Markup(html.replace(_mark(number), filled_html))
             paragraphs.append(Markup("<p>{}</p>").format(html))
-            plain.append(line_text)
         return Markup("").join(paragraphs), "\n".join(plain)
 
 
+def _mark(number: int) -> str:
+    return chr(0xE000 + number)
+
+
 def _isolate(text: str) -> Markup:
+    """Right-to-left text with each left-to-right run in it kept together: a Swedish sentence to show, whole; a term."""
     html = Markup("")
     end = 0
-    for run in _LATIN_RUN.finditer(text):
+    for run in _LEFT_TO_RIGHT.finditer(text):
         html += escape(text[end : run.start()]) + Markup('<bdi lang="sv" dir="ltr">{}</bdi>').format(run.group())
         end = run.end()
     return html + escape(text[end:])

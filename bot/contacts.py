@@ -57,10 +57,11 @@ def hours_text(opening: Any, language: str, word: Callable[[str], str]) -> str:
         return word("hours_always")
     if opening == "office_hours":
         return word("hours_office")
-    return ", ".join(
+    rows = [
         word("hours_range").format(days=_days_text(row["days"], language, word), **{"from": row["from"], "to": row["to"]})
         for row in opening
-    )
+    ]
+    return format_list(rows, locale=Locale.parse(language, sep="-"))
 
 
 def _days_text(days: Sequence[str], language: str, word: Callable[[str], str]) -> str:

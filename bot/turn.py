@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bot.catalog import Catalog
 from bot.conversation import Conversation, Incoming, Reply
@@ -89,10 +88,10 @@ async def _text(road: Road, conversation: Conversation, text: str, deadline: flo
     pressed = _choice_typed(road, conversation, message.text)
     if pressed:
         return await _choice(road, conversation, Incoming(choice=pressed), deadline)
-    if message.letters == 0 or not message.text:
-        return [Reply("unreadable")]
     if message.command:
         return [Reply("menu")]
+    if message.letters == 0 or not message.text:
+        return [Reply("unreadable")]
     if message.text.strip(" .!?") == EMERGENCY_WORD:
         return [Reply("in_danger")]
     detection = road.detector.detect(message.text, prior=conversation.language)
@@ -106,7 +105,7 @@ async def _text(road: Road, conversation: Conversation, text: str, deadline: flo
         return _change_language(road, conversation, conversation.offered_language)
     changed = any(reply.answer in ABOUT_LANGUAGE for reply in replies)
     if conversation.language is None and not changed:
-        replies = _for_unknown_language(road, conversation, turn, replies)
+        replies = _for_unknown_language(road, conversation, replies)
     conversation.offered_language = None if changed else _language_to_offer(conversation, detection)
     if conversation.offered_language:
         tag = conversation.offered_language
@@ -178,17 +177,13 @@ def _language_choices(road: Road) -> tuple[str, ...]:
     return tuple(f"language:{tag}" for tag in road.catalog.languages.tags)
 
 
-def _for_unknown_language(road: Road, conversation: Conversation, turn: EngineTurn, replies: list[Reply]) -> list[Reply]:
+def _for_unknown_language(road: Road, conversation: Conversation, replies: list[Reply]) -> list[Reply]:
     """Nothing has told the language: what was understood all the same, and the question in languages she may read."""
-    parse: Mapping[str, Any] = turn.parse
-    understood = [
-        reply
-        for reply in replies
-        if reply.answer not in NOT_UNDERSTOOD and (parse.get("decision") == "answer" or reply.answer != "greet")
-    ]
+    understood = [reply for reply in replies if reply.answer not in NOT_UNDERSTOOD and reply.answer not in ASIDES]
+    asides = [reply for reply in replies if reply.answer in ASIDES]
     tags = dict.fromkeys((*LANGUAGES_FOR_UNKNOWN, conversation.page_language))
     asked = [Reply("language_unknown", _language_choices(road), shown_in=tag) for tag in tags if tag in road.catalog.languages]
-    return understood + asked
+    return understood + asked + asides
 
 
 def _without_engine(road: Road, incoming: Incoming) -> list[Reply]:

@@ -46,6 +46,21 @@ def test_a_leading_slash_is_gone(text: str) -> None:
     assert not canonical(text).text.startswith("/")
 
 
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/restart", True),
+        ('/ask_rights{"language": "sv x"}', True),
+        ("/greet@0.9", True),
+        ("//in_danger", True),
+        ("/ask rights", False),
+    ]
+    + [("/ hjälp mig nu", False), ("he/she", False), ("/عيد", True), ("and/or what", False), ("\u200b/greet", True)],
+)
+def test_what_has_the_form_of_a_command_is_told(text: str, command: bool) -> None:
+    assert canonical(text).command is command
+
+
 def test_controls_bidi_marks_and_lone_surrogates_go_and_words_stay() -> None:
     assert canonical("he\u202elp\u2066 m\u0000e\ud800 \u200bnow").text == "help me now"
 

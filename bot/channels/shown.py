@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from babel import Locale
 from markupsafe import Markup
 
 from bot.catalog import Catalog, Choice
@@ -33,6 +34,9 @@ def messages(catalog: Catalog, conversation: Conversation, replies: Sequence[Rep
         language = catalog.languages.get(reply.language or "")
         if language is not None:
             values.setdefault("language", language.name)
+        elif reply.language:
+            names = Locale.parse(conversation.answer_language, sep="-").languages
+            values.setdefault("language", names.get(reply.language, reply.language))
         values.setdefault("languages", ", ".join(language.name for language in catalog.languages))
         words = catalog.find(reply.answer, reply.shown_in or conversation.answer_language, values)
         shown.append(Shown(words.html, words.text, words.language.tag, words.language.direction))

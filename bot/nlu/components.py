@@ -37,6 +37,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.language.detection import Detector
+from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.language_names import LanguageNames
 from bot.nlu.model import ANSWER, IntentModel
@@ -169,12 +170,14 @@ class IntentClassifier(GraphComponent, RasaIntentClassifier):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """The lexicon is no training data of Rasa's, but the model carries it."""
-        return _fingerprint(*sorted((Path(config.get(DATA_DIR, "data")) / "lexicon").glob("*.yml")))
+        """The word lists are no training data of Rasa's, but the model carries them."""
+        data_dir = Path(config.get(DATA_DIR, "data"))
+        return _fingerprint(*sorted(data_dir.glob("lexicon/*.yml")), *sorted(data_dir.glob("concepts/*.yml")))
 
     def train(self, training_data: TrainingData) -> Resource:
-        lexicon = SafetyLexicon.load(Path(self._config[DATA_DIR]) / "lexicon")
-        self._model = IntentModel.train(_examples(training_data), lexicon)
+        data_dir = Path(self._config[DATA_DIR])
+        lexicon, concepts = SafetyLexicon.load(data_dir / "lexicon"), Concepts.load(data_dir / "concepts")
+        self._model = IntentModel.train(_examples(training_data), lexicon, concepts)
         with self._model_storage.write_to(self._resource) as folder:
             self._model.save(folder)
         return self._resource

@@ -1,4 +1,5 @@
-"""What the intent model sees of a text: its letters, two to five at a time, and its words, one and two at a time.
+"""What the intent model sees of a text: its letters, two to five at a time, its words, one and two at a time, and what
+they are about (bot/nlu/concepts.py), one concept and each two that stand together.
 
 On the road: the same code serves training and every message, so that both see the same. It promises to work for any
 script and to be the same on every machine. It must never keep a text.
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 
 SHORTEST_GRAM = 2
 LONGEST_GRAM = 5
-# Words break under misspelling, letters do not: words weigh half.
+# Words break under misspelling, letters do not: words weigh half. Concepts so much, because that was best when measured.
 WEIGHT_OF_WORDS = 0.5
+WEIGHT_OF_CONCEPTS = 0.5
 LEAST_TEXTS = 2
 _WORD_MARK = "\x01"
+_CONCEPT_MARK = "\x02"
 
 
 def letter_grams(normalised: str) -> Counter[str]:
@@ -47,6 +51,28 @@ def word_grams(normalised: str) -> Counter[str]:
     return grams
 
 
+def concept_grams(concepts: Sequence[str]) -> Counter[str]:
+    grams = Counter(_CONCEPT_MARK + concept for concept in concepts)
+    grams.update(f"{_CONCEPT_MARK}{one} {other}" for one, other in combinations(concepts, 2))
+    return grams
+
+
+class Text(NamedTuple):
+    """A normalised text and the concepts that were found in it."""
+
+    normalised: str
+    concepts: Sequence[str] = ()
+
+
+def blocks(text: Text) -> Iterator[tuple[Counter[str], float]]:
+    """The kinds of n-grams and how much each kind weighs."""
+    if text.normalised:
+        yield letter_grams(text.normalised), 1.0
+        yield word_grams(text.normalised), WEIGHT_OF_WORDS
+    if text.concepts:
+        yield concept_grams(text.concepts), WEIGHT_OF_CONCEPTS
+
+
 class Features:
     """The n-grams that training has seen, and how telling each is."""
 
@@ -57,25 +83,22 @@ class Features:
         self._known = {gram: (at, float(weight)) for at, (gram, weight) in enumerate(zip(self.grams, rarity))}
 
     @classmethod
-    def learn(cls, texts: Iterable[str]) -> Features:
-        """From normalised texts."""
+    def learn(cls, texts: Iterable[Text]) -> Features:
         in_texts: Counter[str] = Counter()
         count = 0
         for text in texts:
             count += 1
-            in_texts.update(letter_grams(text).keys())
-            in_texts.update(word_grams(text).keys())
-        grams = sorted(gram for gram, seen in in_texts.items() if seen >= LEAST_TEXTS)
-        rarity = np.array([math.log((1 + count) / (1 + in_texts[gram])) + 1 for gram in grams], dtype=np.float32)
-        return cls(grams, rarity, math.log((1 + count) / 2) + 1)
+            for grams, _ in blocks(text):
+                in_texts.update(grams.keys())
+        kept = sorted(gram for gram, seen in in_texts.items() if seen >= LEAST_TEXTS)
+        rarity = np.array([math.log((1 + count) / (1 + in_texts[gram])) + 1 for gram in kept], dtype=np.float32)
+        return cls(kept, rarity, math.log((1 + count) / 2) + 1)
 
-    def of(self, normalised: str) -> tuple[list[int], list[float]]:
+    def of(self, text: Text) -> tuple[list[int], list[float]]:
         """The known n-grams of a text and their weights."""
         where: list[int] = []
         weights: list[float] = []
-        if not normalised:
-            return where, weights
-        for grams, share in ((letter_grams(normalised), 1.0), (word_grams(normalised), WEIGHT_OF_WORDS)):
+        for grams, share in blocks(text):
             found: list[tuple[int, float]] = []
             length = 0.0
             for gram, times in grams.items():
@@ -91,8 +114,8 @@ class Features:
             weights.extend(weight * scale for _, weight in found)
         return where, weights
 
-    def matrix(self, texts: Sequence[str]) -> csr_matrix:
-        """One row for each normalised text."""
+    def matrix(self, texts: Sequence[Text]) -> csr_matrix:
+        """One row for each text."""
         from scipy.sparse import csr_matrix
 
         ends = [0]

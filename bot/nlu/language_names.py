@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from bot.language.registry import Languages
 from bot.nlu.normalise import fold, normalise, script_of
-from bot.nlu.safety import deletions, one_apart
+from bot.nlu.patterns import deletions, one_apart
 
 SHORTEST_NAME = 4
 # Scripts that write no vowels, or whole words in one character, have shorter names.

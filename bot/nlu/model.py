@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from bot.language.detection import Detector
+from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
-from bot.nlu.features import Features
+from bot.nlu.features import Features, Text
 from bot.nlu.normalise import normalise, split_clauses
 from bot.nlu.safety import SafetyLexicon
 
@@ -70,6 +71,7 @@ class IntentModel:
         bias: np.ndarray,
         gate: Gate,
         lexicon: SafetyLexicon,
+        concepts: Concepts,
         detector: Detector,
     ) -> None:
         self.intents = intents
@@ -78,20 +80,24 @@ class IntentModel:
         self.bias = bias
         self.gate = gate
         self.lexicon = lexicon
+        self.concepts = concepts
         self.detector = detector
         self._small_talk = np.array([intent in SMALL_TALK for intent in intents])
         self._safety = np.array([intent in lexicon.intents for intent in intents])
 
     @classmethod
-    def train(cls, examples: Iterable[Example], lexicon: SafetyLexicon) -> IntentModel:
+    def train(cls, examples: Iterable[Example], lexicon: SafetyLexicon, concepts: Concepts) -> IntentModel:
         from bot.nlu.training import train
 
-        return train(list(examples), lexicon)
+        return train(list(examples), lexicon, concepts)
 
     def parse(self, text: str, language: str | None = None) -> Parse:
         """Judge one message; language is what it is written in where that is known."""
         text = text[:LONGEST_TEXT]
-        shares, safety_share = self.shares(text)
+        detection = self.detector.detect(text, prior=language)
+        # Read as what it most looks like, even where that is too unsure to be said.
+        read_as = detection.ranking[0][0] if detection.ranking and not detection.other else None
+        shares, safety_share = self.shares(text, read_as)
         signs = self.lexicon.find(text)
         order = np.argsort(-shares, kind="stable")
         best = int(order[0])
@@ -107,10 +113,8 @@ class IntentModel:
             shares[best] = max(float(shares[best]), float(shares[order[0]]), self.gate.answer_from)
             shares /= shares.sum()
             order = np.array([best, *(n for n in order if n != best)])
-        if language is None:
-            language = self.detector.detect(text).language
         return Parse(
-            language=language,
+            language=language or detection.language,
             intent=self.intents[best],
             confidence=float(shares[best]),
             decision=decision,
@@ -118,14 +122,14 @@ class IntentModel:
             ranking=[(self.intents[n], float(shares[n])) for n in order],
         )
 
-    def shares(self, text: str) -> tuple[np.ndarray, float]:
+    def shares(self, text: str, language: str | None) -> tuple[np.ndarray, float]:
         """The probability of each intent, and the largest share of the safety intents in any part of the message."""
-        whole = self._softmax(self.scores(normalise(text)))
+        whole = self._softmax(self.scores(normalise(text), language))
         safety_share = float(whole[self._safety].sum())
         clauses = split_clauses(text)
         if len(clauses) < 2:
             return whole, safety_share
-        parts = [self._softmax(self.scores(clause)) for clause in clauses]
+        parts = [self._softmax(self.scores(clause, language)) for clause in clauses]
         safety_share = max(safety_share, *(float(part[self._safety].sum()) for part in parts))
         telling = [part for part in parts if not self._small_talk[int(part.argmax())]]
         if not telling:
@@ -134,9 +138,9 @@ class IntentModel:
         share = self.gate.strongest_clause
         return (1 - share) * whole + share * strongest, safety_share
 
-    def scores(self, normalised: str) -> np.ndarray:
-        """The bare margin of each intent for one normalised text."""
-        where, weights = self.features.of(normalised)
+    def scores(self, normalised: str, language: str | None) -> np.ndarray:
+        """The bare margin of each intent for one normalised text, its words read as that language's."""
+        where, weights = self.features.of(Text(normalised, self.concepts.of(normalised, language)))
         if not where:
             return self.bias
         return self.bias + np.asarray(weights, dtype=np.float32) @ self.weights[where].astype(np.float32)
@@ -163,6 +167,7 @@ class IntentModel:
             "gate": asdict(self.gate),
             "rarity_of_unknown": self.features.rarity_of_unknown,
             "lexicon": self.lexicon.as_dict(),
+            "concepts": self.concepts.as_dict(),
             "detector": self.detector.as_dict(),
             "grams": self.features.grams,
         }
@@ -183,6 +188,7 @@ class IntentModel:
             bias,
             Gate(**content["gate"]),
             SafetyLexicon(content["lexicon"]),
+            Concepts(content["concepts"]),
             Detector.from_dict(content["detector"]),
         )
 

@@ -6,8 +6,7 @@ wrong letter in a longer word, and with a word in between; and that an age under
 in words. A false alarm costs one line with a number to call; a missed sign may cost more, so it errs on that side. It
 must never keep a text.
 
-The words of a phrase: `word` is the whole word, `word*` begins so, `*word*` stands anywhere in it (for languages that
-join small words to the next one or write without spaces). `{age}` is a number under 18.
+How the words of a phrase are written: bot/nlu/patterns.py; `{age}` is a number under 18.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bot.nlu.normalise import fold, normalise
+from bot.nlu.patterns import PatternError, WordPatterns, canonical
 
 UNDER_18 = "under_18"
 ADULT = 18
 # Below this nobody writes to us: a smaller number counts something else.
 YOUNGEST_WRITER = 7
-FUZZY_FROM_LETTERS = 5
 LONGEST_GAP = 1
 AGE = "{age}"
 
@@ -68,21 +67,7 @@ class SafetyLexicon:
         # The order in which the files name them is the order of urgency.
         self.intents_by_urgency = tuple(dict.fromkeys(phrase.intent for phrase in self._phrases))
         self.intents = frozenset(self.intents_by_urgency)
-        self._whole: dict[str, str] = {}
-        self._infix: list[tuple[str, str]] = []
-        self._stems: dict[str, str] = {}
-        self._misspelt: dict[str, set[str]] = defaultdict(set)
-        for token in {token for phrase in self._phrases for token in phrase.tokens if token != AGE}:
-            bare = token.strip("*")
-            if token.startswith("*"):
-                self._infix.append((bare, token))
-            elif token.endswith("*"):
-                self._stems[bare] = token
-            else:
-                self._whole[bare] = token
-            if len(bare) >= FUZZY_FROM_LETTERS and not token.startswith("*"):
-                for variant in deletions(bare):
-                    self._misspelt[variant].add(token)
+        self._patterns = WordPatterns({token for phrase in self._phrases for token in phrase.tokens if token != AGE})
         self._by_first: dict[str, list[_Phrase]] = defaultdict(list)
         for phrase in self._phrases:
             self._by_first[phrase.tokens[0]].append(phrase)
@@ -132,16 +117,14 @@ class SafetyLexicon:
             if written == AGE:
                 tokens.append(AGE)
                 continue
-            bare = fold(normalise(written.strip("*")))
-            if not bare or "*" in bare:
-                raise LexiconError(f"{tag}.yml: `{phrase}`: a star stands only at the ends of a word")
-            before, after = "*" * written.startswith("*"), "*" * written.endswith("*")
-            if before and not after:
-                raise LexiconError(f"{tag}.yml: `{phrase}`: write *{bare}*, with a star at both ends")
-            # Signs inside a word (an apostrophe, a hyphen) part it for the reader of the message too.
-            parts = _TOKEN.findall(bare)
+            try:
+                pattern = canonical(written)
+            except PatternError as error:
+                raise LexiconError(f"{tag}.yml: `{phrase}`: {error}") from error
+            # Signs inside a word (an apostrophe, a hyphen) part it, as they do in a message.
+            parts = _TOKEN.findall(pattern.strip("*"))
             tokens.extend(parts[:-1])
-            tokens.append(before + parts[-1] + after)
+            tokens.append("*" * pattern.startswith("*") + parts[-1] + "*" * pattern.endswith("*"))
         if not tokens:
             raise LexiconError(f"{tag}.yml: an empty phrase for {intent}")
         self._phrases.append(_Phrase(intent, decides, tuple(tokens), whole_message))
@@ -149,7 +132,7 @@ class SafetyLexicon:
     def find(self, text: str) -> Signs:
         """Look through one message."""
         found = self._with_digits(_TOKEN.findall(fold(normalise(text))))
-        matches = [self._matches(word) for word in found]
+        matches = [self._patterns.matches(word) for word in found]
         ages = [self._is_age(found, at) for at in range(len(found))]
         seen: set[str] = set()
         decided: set[str] = set()
@@ -179,25 +162,6 @@ class SafetyLexicon:
                 return False
         return True
 
-    def _matches(self, word: str) -> set[str]:
-        """The tokens of the lexicon that this word of a message may be."""
-        tokens: set[str] = set()
-        if word in self._whole:
-            tokens.add(self._whole[word])
-        for end in range(1, len(word) + 1):
-            if (stem := word[:end]) in self._stems:
-                tokens.add(self._stems[stem])
-        tokens.update(token for bare, token in self._infix if bare in word)
-        if len(word) >= FUZZY_FROM_LETTERS - 1:
-            # A stem may be misspelt at the beginning of a longer word, so every beginning is tried.
-            for end in range(FUZZY_FROM_LETTERS - 1, len(word) + 1):
-                begins = word[:end]
-                for variant in deletions(begins):
-                    for token in self._misspelt.get(variant, ()):
-                        if (token.endswith("*") or end == len(word)) and one_apart(begins, token.strip("*")):
-                            tokens.add(token)
-        return tokens
-
     def _with_digits(self, found: list[str]) -> list[str]:
         """Numbers in one or two words become digits."""
         tokens: list[str] = []
@@ -217,21 +181,3 @@ class SafetyLexicon:
             return False
         following = found[at + 1] if at + 1 < len(found) else ""
         return not any(following.startswith(stem) for stem in self._not_years)
-
-
-def deletions(word: str) -> set[str]:
-    """The word and all its forms with one letter less: two words one slip apart share one of these."""
-    return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
-
-
-def one_apart(one: str, other: str) -> bool:
-    """One letter wrong, missing, too many, or two neighbours changed about; the first letter is seldom wrong."""
-    if one == other:
-        return True
-    if abs(len(one) - len(other)) > 1 or one[:1] != other[:1]:
-        return False
-    at = next((n for n, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
-    left, right = one[at:], other[at:]
-    if len(one) == len(other):
-        return left[1:] == right[1:] or (left[:2] == right[1::-1] and left[2:] == right[2:])
-    return left[1:] == right or left == right[1:]

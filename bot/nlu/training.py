@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from bot.language.detection import Detector
+from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
-from bot.nlu.features import Features
+from bot.nlu.features import Features, Text
 from bot.nlu.model import SMALL_TALK, Gate, IntentModel, softmax
 from bot.nlu.normalise import fold, normalise, split_clauses
 from bot.nlu.safety import SafetyLexicon
@@ -26,7 +27,6 @@ from bot.nlu.safety import SafetyLexicon
 SEED = 20
 FOLDS = 3
 COST = 1.0
-LETTERS_PER_SLIP = 12
 STORIES = 900
 
 # What the gate must hold on held-out examples: at most so many of all messages answered wrongly, right among those
@@ -37,36 +37,19 @@ SAFETY_RECALL = 0.98
 LEAST_RIGHT_IN_THREE = 0.5
 
 
-def misspell(text: str, dice: random.Random) -> str:
-    """A slip of a thumb about every twelve letters: one dropped, doubled, or changed about with its neighbour."""
-    letters = list(text)
-    for _ in range(max(1, len(text) // LETTERS_PER_SLIP)):
-        at = dice.randrange(len(letters))
-        slip = dice.randrange(3)
-        if not letters[at].isalpha() or len(letters) < 3:
-            continue
-        if slip == 0:
-            letters[at] = ""
-        elif slip == 1 and at + 1 < len(letters):
-            letters[at], letters[at + 1] = letters[at + 1], letters[at]
-        else:
-            letters[at] *= 2
-        letters = list("".join(letters))
-    return " ".join("".join(letters).split()) or text
-
-
-def train(examples: Sequence[Example], lexicon: SafetyLexicon) -> IntentModel:
+def train(examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concepts) -> IntentModel:
     if len({example.intent for example in examples}) < 3:
         raise ValueError("training needs examples of at least three intents in data/nlu")
-    dice = random.Random(SEED)
-    texts: list[str] = []
+    texts: list[Text] = []
     origin: list[int] = []
     for number, example in enumerate(examples):
         plain = normalise(example.text)
+        about = concepts.of(plain, example.language)
         bare = fold(plain)
-        copies = [plain] if bare == plain else [plain, bare]
-        texts += [*copies, misspell(dice.choice(copies), dice)]
-        origin += [number] * (len(copies) + 1)
+        # Also as it is typed on a phone that has no marks.
+        for copy in [plain] if bare == plain else [plain, bare]:
+            texts.append(Text(copy, about))
+            origin.append(number)
 
     intents = sorted({example.intent for example in examples})
     position = {intent: at for at, intent in enumerate(intents)}
@@ -83,8 +66,10 @@ def train(examples: Sequence[Example], lexicon: SafetyLexicon) -> IntentModel:
         bias.astype(np.float32),
         Gate(1.0, 1.0, 1.0, 1.0, 1.0, 0.5),
         lexicon,
+        concepts,
         Detector.train((example.language, example.text) for example in examples),
     )
+    dice = random.Random(SEED)
     fold_of = np.array([dice.randrange(FOLDS) for _ in examples])
     fold_models: list[IntentModel] = []
     held_out = np.zeros((len(texts), len(intents)))
@@ -93,7 +78,7 @@ def train(examples: Sequence[Example], lexicon: SafetyLexicon) -> IntentModel:
         weights, bias = _fit(rows[~held], labels[row_of][~held], len(intents))
         held_out[held] = rows[held] @ weights + bias
         fold_models.append(
-            IntentModel(intents, features, weights.astype(np.float32), bias, model.gate, lexicon, model.detector)
+            IntentModel(intents, features, weights.astype(np.float32), bias, model.gate, lexicon, concepts, model.detector)
         )
     first_row = np.searchsorted(row_of, np.arange(len(examples)))
     model.gate = _choose_gate(examples, labels, held_out, labels[row_of], fold_of, fold_models, first_row)
@@ -126,10 +111,10 @@ def _choose_gate(
     gate = replace(model.gate, temperature=temperature)
     stories, story_labels, story_folds = _stories(examples, labels, fold_of)
 
-    def judge(texts: Sequence[str], folds: np.ndarray, gate: Gate) -> tuple[np.ndarray, np.ndarray]:
+    def judge(texts: Sequence[Example], folds: np.ndarray, gate: Gate) -> tuple[np.ndarray, np.ndarray]:
         for fold_model in fold_models:
             fold_model.gate = gate
-        judged = [fold_models[fold].shares(text) for text, fold in zip(texts, folds)]
+        judged = [fold_models[fold].shares(one.text, one.language) for one, fold in zip(texts, folds)]
         return np.array([shares for shares, _ in judged]), np.array([safety for _, safety in judged])
 
     def right_in_stories(share: float) -> float:
@@ -143,7 +128,7 @@ def _choose_gate(
     safety_shares = shares[:, is_safety].sum(axis=1)
     several = np.array([len(split_clauses(example.text)) > 1 for example in examples])
     if several.any():
-        texts = [example.text for example, many in zip(examples, several) if many]
+        texts = [example for example, many in zip(examples, several) if many]
         shares[several], safety_shares[several] = judge(texts, fold_of[several], gate)
     story_shares, story_safety = judge(stories, story_folds, gate)
     shares = np.vstack([shares, story_shares])
@@ -202,7 +187,7 @@ def _where_three_help(sums: np.ndarray, in_three: np.ndarray) -> float:
 
 def _stories(
     examples: Sequence[Example], labels: np.ndarray, fold_of: np.ndarray
-) -> tuple[list[str], np.ndarray, np.ndarray]:
+) -> tuple[list[Example], np.ndarray, np.ndarray]:
     """Rambling messages put together from examples of one language that were held out together: small talk, what the
     person wants, and often no sign between them."""
     dice = random.Random(SEED)
@@ -213,13 +198,14 @@ def _stories(
             small[example.language, int(fold_of[number])].append(number)
         else:
             telling.append(number)
-    texts: list[str] = []
+    stories: list[Example] = []
     wanted: list[int] = []
     for number in dice.sample(telling, min(STORIES, len(telling))):
         around = small.get((examples[number].language, int(fold_of[number])))
         if not around:
             continue
         before, after = examples[dice.choice(around)].text, examples[dice.choice(around)].text
-        texts.append(dice.choice((". ", " ", ", ", "\n")).join((before, examples[number].text, after)))
+        told = dice.choice((". ", " ", ", ", "\n")).join((before, examples[number].text, after))
+        stories.append(examples[number]._replace(text=told))
         wanted.append(number)
-    return texts, labels[wanted], fold_of[wanted]
+    return stories, labels[wanted], fold_of[wanted]

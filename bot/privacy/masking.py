@@ -21,17 +21,20 @@ _HANDLE = re.compile(r"(?<!\w)@\w{2,}")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,8}\b")
 # Six digits or more, however they are grouped: phone, personal and coordination number, passport, account.
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ \-./()]{0,2}\d){5,}")
+_COMMAND = re.compile(r"(?:/ ?)+(?:\S+$|\w+ ?[{@])")
 _PASSPORT = re.compile(r"\b[A-Z]{1,3}\d{5,}\b")
 
 
 @dataclass(frozen=True)
 class Canonical:
     """A message as the engine may see it. `cut`: it was longer than 1,000 characters. `letters`: how many letters or
-    digits it has; with none there is nothing to understand."""
+    digits it has; with none there is nothing to understand. `command`: it has the form of one of Rasa's commands (`/restart`,
+    `/ask_rights{"a": "b"}`), so it is not a person's words."""
 
     text: str
     cut: bool
     letters: int
+    command: bool
 
 
 def _clean(text: str) -> str:
@@ -61,8 +64,9 @@ def canonical(text: str) -> Canonical:
     # Ten times what is understood is looked at; what is cut is cut after cleaning, so that signs cannot hide the words.
     cleaned = _clean(_limit_marks(text[: MOST_CHARACTERS * 10]))
     cut = len(cleaned) > MOST_CHARACTERS
+    command = bool(_COMMAND.match(cleaned))
     short = cleaned[:MOST_CHARACTERS]
     for pattern in (_EMAIL, _LINK, _HANDLE, _IBAN, _PASSPORT, _LONG_NUMBER):
         short = pattern.sub(" ", short)
     short = re.sub(r"^[/ ]+", "", re.sub(r" {2,}", " ", short)).strip()
-    return Canonical(short, cut, sum(character.isalnum() for character in cleaned))
+    return Canonical(short, cut, sum(character.isalnum() for character in cleaned), command)
