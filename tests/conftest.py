@@ -63,10 +63,10 @@ class Running:
 Start = Callable[..., Running]
 
 
-def start_andrum(environment: dict[str, str] | None = None) -> Running:
-    """`andrum serve` on a free port; returns when the page's address is printed (the engine may still be loading)."""
+def start_andrum(environment: dict[str, str] | None = None, port: int = 0) -> Running:
+    """`andrum serve` on a free port (0) or a given one; returns once the address is printed (the engine may be loading)."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bot", "serve", "--port", "0"],
+        [sys.executable, "-m", "bot", "serve", "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
@@ -90,8 +90,8 @@ def start() -> Iterator[Start]:
     """Starts Andrum with some environment, and stops it after the test."""
     started: list[Running] = []
 
-    def one(environment: dict[str, str] | None = None, ready: bool = True) -> Running:
-        running = start_andrum(environment)
+    def one(environment: dict[str, str] | None = None, ready: bool = True, port: int = 0) -> Running:
+        running = start_andrum(environment, port)
         started.append(running)
         if ready:
             running.wait_for(r"engine ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -58,7 +59,11 @@ def words(answer: str, tag: str) -> str:
 
 # As first contact, each a conversation of its own: the language, and every answer that a good helper would give.
 FIRST_MESSAGES = [
-    ("jag får ingen lön och chefen har mitt pass", "sv", {"ask_unpaid_wages", "documents_taken", "describe_labour_exploitation"}),
+    (
+        "jag får ingen lön och chefen har mitt pass",
+        "sv",
+        {"ask_unpaid_wages", "documents_taken", "describe_labour_exploitation"},
+    ),
     ("pot sta în Suedia dacă vorbesc cu poliția?", "ro", {"ask_police_contact", "ask_deportation", "ask_after_reflection"}),
     ("ce este perioada de reflecție", "ro", {"ask_reflection_period"}),
     ("ماذا يحدث بعد ثلاثين يوما؟", "ar", {"ask_after_reflection"}),
@@ -145,9 +150,14 @@ def test_a_language_that_is_not_there_is_named_truthfully(visitor: Visitor) -> N
 def test_not_understood_three_times_never_gets_the_same(visitor: Visitor) -> None:
     visitor.says("what are my rights in sweden please")
     seen = []
-    for message in ("blorp fizzle wump today", "grumble snork about the wibble", "zib zab of the flumox", "quonk the ferple again"):
+    for message in (
+        "blorp fizzle wump today",
+        "grumble snork about the wibble",
+        "zib zab of the flumox",
+        "quonk the ferple again",
+    ):
         seen.append(visitor.says(message)[0])
-    assert all(one != other for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(seen))
     assert {words("menu", "en"), words("not_understood_again", "en")} & set(seen) or words("out_of_scope", "en") in seen
 
 
@@ -179,7 +189,9 @@ def test_erase_forgets_the_language_too(visitor: Visitor) -> None:
     assert words("first_contact", "en") in visitor.says("what are my rights in sweden please")
 
 
-@pytest.mark.parametrize("slash", ["/ask_rights", "/restart", "/session_start", '/in_danger{"language": "ar"}', "/talk_to_human@1.0"])
+@pytest.mark.parametrize(
+    "slash", ["/ask_rights", "/restart", "/session_start", '/in_danger{"language": "ar"}', "/talk_to_human@1.0"]
+)
 def test_a_slash_triggers_nothing_p20(visitor: Visitor, slash: str) -> None:
     visitor.says("ce drepturi am aici in suedia")
     assert visitor.says(slash)[0] == words("menu", "ro")

@@ -91,7 +91,7 @@ async def test_language_is_chosen_and_held(client: Client) -> None:
     response = await client.post("/say", json={"conversation": body["conversation"], "choice": "language:ar"})
     changed = await response.json()
     assert changed["direction"] == "rtl"
-    assert changed["interface"]["send"] == client.app[web_channel.ROAD].catalog.word("send", "ar")  # type: ignore[union-attr]
+    assert changed["interface"]["send"] == client.app[web_channel.ROAD].catalog.word("send", "ar")
     again = await say(client, "what are my rights please", conversation=body["conversation"])
     assert again["language"] == "ar"
 
@@ -103,7 +103,7 @@ async def test_two_pages_never_share_a_conversation(client: Client) -> None:
 
 
 async def test_forget_and_erase(client: Client) -> None:
-    memory = client.app[web_channel.MEMORY]  # type: ignore[union-attr]
+    memory = client.app[web_channel.MEMORY]
     body = await say(client, "hello can you help me")
     assert len(memory) == 1
     response = await client.post("/forget", data=json.dumps({"conversation": body["conversation"]}))
@@ -138,7 +138,7 @@ async def test_rest_without_a_sender_or_a_message_is_refused(client: Client, bod
     response = await client.post("/webhooks/rest/webhook", json=body)
     assert response.status == 400
     assert "112" in (await response.json())["messages"][0]["html"]
-    assert len(client.app[web_channel.MEMORY]) == 0  # type: ignore[union-attr]
+    assert len(client.app[web_channel.MEMORY]) == 0
 
 
 BAD_BODIES = [
@@ -268,7 +268,7 @@ async def test_a_page_that_cannot_be_made_still_gives_the_numbers(client: Client
 
     monkeypatch.setattr(web_channel, "visitor_turn", broken)
     monkeypatch.setattr(web_channel, "templates", broken)
-    client.app[web_channel.TEMPLATES].loader = None  # type: ignore[union-attr]
+    client.app[web_channel.TEMPLATES].loader = None
     response = await client.get("/", headers={"Accept-Language": "ro"})
     html = await response.text()
     assert response.status == 500
@@ -294,7 +294,7 @@ async def test_two_hundred_messages_in_a_row(client: Client) -> None:
         token = token or body["conversation"]
         assert body["conversation"] == token
         assert body["messages"]
-    assert len(client.app[web_channel.MEMORY]) == 1  # type: ignore[union-attr]
+    assert len(client.app[web_channel.MEMORY]) == 1
 
 
 async def test_two_hundred_messages_at_once(client: Client) -> None:

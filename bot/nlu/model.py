@@ -28,8 +28,6 @@ from bot.nlu.safety import SafetyLexicon
 
 ANSWER, CLARIFY, FALLBACK = "answer", "clarify", "fallback"
 OUT_OF_SCOPE = "out_of_scope"
-# In a long message these are said besides what the person wants.
-SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "affirm", "deny", OUT_OF_SCOPE})
 MODEL_FILE = "andrum-intents.json"
 WEIGHTS_FILE = "andrum-intents.npz"
 FORMAT = 1
@@ -45,7 +43,7 @@ class Gate:
     answer_safety_from: float
     clarify_from: float
     safety_share: float
-    strongest_clause: float
+    clause_share: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,6 @@ class IntentModel:
         self.lexicon = lexicon
         self.concepts = concepts
         self.detector = detector
-        self._small_talk = np.array([intent in SMALL_TALK for intent in intents])
         self._safety = np.array([intent in lexicon.intents for intent in intents])
 
     @classmethod
@@ -97,12 +94,12 @@ class IntentModel:
         detection = self.detector.detect(text, prior=language)
         # Read as what it most looks like, even where that is too unsure to be said.
         read_as = detection.ranking[0][0] if detection.ranking and not detection.other else None
-        shares, safety_share = self.shares(text, read_as)
-        signs = self.lexicon.find(text)
+        shares = self.shares(text, read_as)
+        signs = self.lexicon.find(text, read_as)
         order = np.argsort(-shares, kind="stable")
         best = int(order[0])
         decision = self._decision(shares, order)
-        safety = bool(safety_share >= self.gate.safety_share or signs.seen or self._safety[best])
+        safety = bool(signs.seen or float(shares[self._safety].sum()) >= self.gate.safety_share)
         named = signs.decided
         if named is None and decision != ANSWER and signs.seen:
             named = next(intent for intent in self.lexicon.intents_by_urgency if intent in signs.seen)
@@ -122,21 +119,19 @@ class IntentModel:
             ranking=[(self.intents[n], float(shares[n])) for n in order],
         )
 
-    def shares(self, text: str, language: str | None) -> tuple[np.ndarray, float]:
-        """The probability of each intent, and the largest share of the safety intents in any part of the message."""
-        whole = self._softmax(self.scores(normalise(text), language))
-        safety_share = float(whole[self._safety].sum())
+    def shares(self, text: str, language: str | None) -> np.ndarray:
+        """The probability of each intent."""
+        return softmax(self.evidence(text, language, self.gate.clause_share)[None, :] / self.gate.temperature)[0]
+
+    def evidence(self, text: str, language: str | None, clause_share: float) -> np.ndarray:
+        """The margin of each intent; in a message of several clauses each is heard, and the last once more: people tell
+        their story first and say what they want at the end."""
+        whole = self.scores(normalise(text), language)
         clauses = split_clauses(text)
-        if len(clauses) < 2:
-            return whole, safety_share
-        parts = [self._softmax(self.scores(clause, language)) for clause in clauses]
-        safety_share = max(safety_share, *(float(part[self._safety].sum()) for part in parts))
-        telling = [part for part in parts if not self._small_talk[int(part.argmax())]]
-        if not telling:
-            return whole, safety_share
-        strongest = max(telling, key=lambda part: float(part.max()))
-        share = self.gate.strongest_clause
-        return (1 - share) * whole + share * strongest, safety_share
+        if len(clauses) < 2 or clause_share == 0:
+            return whole
+        parts = np.array([self.scores(clause, language) for clause in clauses])
+        return np.asarray((1 - clause_share) * whole + clause_share * (parts.max(axis=0) + parts[-1]) / 2)
 
     def scores(self, normalised: str, language: str | None) -> np.ndarray:
         """The bare margin of each intent for one normalised text, its words read as that language's."""
@@ -144,9 +139,6 @@ class IntentModel:
         if not where:
             return self.bias
         return self.bias + np.asarray(weights, dtype=np.float32) @ self.weights[where].astype(np.float32)
-
-    def _softmax(self, scores: np.ndarray) -> np.ndarray:
-        return softmax(scores[None, :] / self.gate.temperature)[0]
 
     def _decision(self, shares: np.ndarray, order: np.ndarray) -> str:
         return decide(self.gate, self.intents, self._safety, shares, order)

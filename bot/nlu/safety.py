@@ -6,11 +6,13 @@ wrong letter in a longer word, and with a word in between; and that an age under
 in words. A false alarm costs one line with a number to call; a missed sign may cost more, so it errs on that side. It
 must never keep a text.
 
-How the words of a phrase are written: bot/nlu/patterns.py; `{age}` is a number under 18.
+How the words of a phrase are written: bot/nlu/patterns.py; a phrase after `= ` must be the whole message; `{age}` is a number under 18
+(or the year of birth of such a person).
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -30,6 +32,7 @@ ADULT = 18
 YOUNGEST_WRITER = 7
 LONGEST_GAP = 1
 AGE = "{age}"
+WHOLE = "= "
 
 _TOKEN = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_](?:[^\W_]|[\u0300-\u036f\u0900-\u109f\u0e31-\u0e4e])*|[?%€$£]")
 
@@ -51,7 +54,12 @@ class _Phrase:
     intent: str
     decides: bool
     tokens: tuple[str, ...]
+    language: str
     whole_message: bool = False
+
+    def counts_in(self, language: str | None) -> bool:
+        """A single word that is only a sign may be an everyday word of another language."""
+        return self.decides or len(self.tokens) > 1 or language is None or language == self.language
 
 
 class SafetyLexicon:
@@ -61,6 +69,7 @@ class SafetyLexicon:
         self._files = {tag: dict(content) for tag, content in sorted(files.items())}
         self._phrases: list[_Phrase] = []
         self._numbers: dict[str, int] = {}
+        self._year = datetime.date.today().year
         self._not_years: list[str] = []
         for tag, content in self._files.items():
             self._take(tag, content)
@@ -103,8 +112,6 @@ class SafetyLexicon:
         age = content.get("age") or {}
         for phrase in age.get("own") or ():
             self._add(tag, UNDER_18, True, str(phrase))
-        for phrase in age.get("whole_message") or ():
-            self._add(tag, UNDER_18, True, str(phrase), whole_message=True)
         for phrase in age.get("of_others") or ():
             self._add(tag, UNDER_18, False, str(phrase))
         for word, value in (age.get("numbers") or {}).items():
@@ -113,6 +120,8 @@ class SafetyLexicon:
 
     def _add(self, tag: str, intent: str, decides: bool, phrase: str, whole_message: bool = False) -> None:
         tokens: list[str] = []
+        if phrase.startswith(WHOLE):
+            phrase, whole_message = phrase[len(WHOLE) :], True
         for written in phrase.split():
             if written == AGE:
                 tokens.append(AGE)
@@ -127,10 +136,10 @@ class SafetyLexicon:
             tokens.append("*" * pattern.startswith("*") + parts[-1] + "*" * pattern.endswith("*"))
         if not tokens:
             raise LexiconError(f"{tag}.yml: an empty phrase for {intent}")
-        self._phrases.append(_Phrase(intent, decides, tuple(tokens), whole_message))
+        self._phrases.append(_Phrase(intent, decides, tuple(tokens), tag, whole_message))
 
-    def find(self, text: str) -> Signs:
-        """Look through one message."""
+    def find(self, text: str, language: str | None = None) -> Signs:
+        """Look through one message, in all languages; language is the one it is read in, where that is known."""
         found = self._with_digits(_TOKEN.findall(fold(normalise(text))))
         matches = [self._patterns.matches(word) for word in found]
         ages = [self._is_age(found, at) for at in range(len(found))]
@@ -140,7 +149,7 @@ class SafetyLexicon:
             firsts = tokens | {AGE} if ages[at] else tokens
             for first in firsts:
                 for phrase in self._by_first.get(first, ()):
-                    if phrase.intent in (decided if phrase.decides else seen):
+                    if phrase.intent in (decided if phrase.decides else seen) or not phrase.counts_in(language):
                         continue
                     if self._follows(phrase, at, matches, ages):
                         seen.add(phrase.intent)
@@ -177,7 +186,12 @@ class SafetyLexicon:
 
     def _is_age(self, found: list[str], at: int) -> bool:
         word = found[at]
-        if not (word.isascii() and word.isdigit() and len(word) <= 2 and YOUNGEST_WRITER <= int(word) < ADULT):
+        if not (word.isascii() and word.isdigit()):
+            return False
+        if len(word) == len(str(self._year)):
+            # A year of birth: still a child at the end of this year.
+            return YOUNGEST_WRITER <= self._year - int(word) < ADULT
+        if not YOUNGEST_WRITER <= int(word) < ADULT:
             return False
         following = found[at + 1] if at + 1 < len(found) else ""
         return not any(following.startswith(stem) for stem in self._not_years)

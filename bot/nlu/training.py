@@ -9,9 +9,7 @@ cores and a minute.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,20 +18,20 @@ from bot.language.detection import Detector
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.features import Features, Text
-from bot.nlu.model import SMALL_TALK, Gate, IntentModel, softmax
+from bot.nlu.model import Gate, IntentModel, softmax
 from bot.nlu.normalise import fold, normalise, split_clauses
 from bot.nlu.safety import SafetyLexicon
 
 SEED = 20
 FOLDS = 3
 COST = 1.0
-STORIES = 900
+CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45)
 
 # What the gate must hold on held-out examples: at most so many of all messages answered wrongly, right among those
 # answered with a safety intent, found of those that are one, and worth asking back when the first three hold it so often.
 MOST_WRONG_ANSWERS = 0.06
 LEAST_RIGHT_SAFETY_ANSWERS = 0.7
-SAFETY_RECALL = 0.98
+SAFETY_RECALL = 0.97
 LEAST_RIGHT_IN_THREE = 0.5
 
 
@@ -64,24 +62,29 @@ def train(examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concept
         features,
         weights.astype(np.float16),
         bias.astype(np.float32),
-        Gate(1.0, 1.0, 1.0, 1.0, 1.0, 0.5),
+        Gate(1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
         lexicon,
         concepts,
         Detector.train((example.language, example.text) for example in examples),
     )
     dice = random.Random(SEED)
     fold_of = np.array([dice.randrange(FOLDS) for _ in examples])
-    fold_models: list[IntentModel] = []
-    held_out = np.zeros((len(texts), len(intents)))
-    for number in range(FOLDS):
-        held = fold_of[row_of] == number
-        weights, bias = _fit(rows[~held], labels[row_of][~held], len(intents))
-        held_out[held] = rows[held] @ weights + bias
-        fold_models.append(
-            IntentModel(intents, features, weights.astype(np.float32), bias, model.gate, lexicon, concepts, model.detector)
-        )
     first_row = np.searchsorted(row_of, np.arange(len(examples)))
-    model.gate = _choose_gate(examples, labels, held_out, labels[row_of], fold_of, fold_models, first_row)
+    # What each example looks like to a model that has not learned from it, by how much its clauses are heard.
+    held_out = {share: np.zeros((len(examples), len(intents))) for share in CLAUSE_SHARES}
+    several = np.array([len(split_clauses(example.text)) > 1 for example in examples])
+    for number in range(FOLDS):
+        held = fold_of == number
+        learned = ~held[row_of]
+        weights, bias = _fit(rows[learned], labels[row_of][learned], len(intents))
+        scores = rows[first_row[held]] @ weights + bias
+        judge = IntentModel(intents, features, weights, bias, model.gate, lexicon, concepts, model.detector)
+        for share, table in held_out.items():
+            table[held] = scores
+            for at in np.flatnonzero(held & several):
+                table[at] = judge.evidence(examples[at].text, examples[at].language, share)
+    signs = np.array([bool(lexicon.find(example.text, example.language).seen) for example in examples])
+    model.gate = _choose_gate(held_out, labels, several, signs, intents, lexicon.intents)
     return model
 
 
@@ -98,62 +101,42 @@ def _fit(rows: Any, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def _choose_gate(
-    examples: Sequence[Example],
-    labels: np.ndarray,
-    held_out: np.ndarray,
-    row_labels: np.ndarray,
-    fold_of: np.ndarray,
-    fold_models: list[IntentModel],
-    first_row: np.ndarray,
+    held_out: dict[float, np.ndarray],
+    truth: np.ndarray,
+    several: np.ndarray,
+    signs: np.ndarray,
+    intents: list[str],
+    safety_intents: Collection[str],
 ) -> Gate:
-    model = fold_models[0]
-    temperature = _best_temperature(held_out, row_labels)
-    gate = replace(model.gate, temperature=temperature)
-    stories, story_labels, story_folds = _stories(examples, labels, fold_of)
-
-    def judge(texts: Sequence[Example], folds: np.ndarray, gate: Gate) -> tuple[np.ndarray, np.ndarray]:
-        for fold_model in fold_models:
-            fold_model.gate = gate
-        judged = [fold_models[fold].shares(one.text, one.language) for one, fold in zip(texts, folds)]
-        return np.array([shares for shares, _ in judged]), np.array([safety for _, safety in judged])
+    """All thresholds, from examples as seen by models that did not learn from them."""
 
     def right_in_stories(share: float) -> float:
-        shares, _ = judge(stories, story_folds, replace(gate, strongest_clause=share))
-        return float((shares.argmax(axis=1) == story_labels).mean())
+        return float((held_out[share][several].argmax(axis=1) == truth[several]).mean()) if several.any() else 0.0
 
-    gate = replace(gate, strongest_clause=max((0.3, 0.5, 0.7, 0.9), key=right_in_stories))
-
-    shares = softmax(held_out[first_row] / temperature)
-    is_safety = np.array([intent in model.lexicon.intents for intent in model.intents])
-    safety_shares = shares[:, is_safety].sum(axis=1)
-    several = np.array([len(split_clauses(example.text)) > 1 for example in examples])
-    if several.any():
-        texts = [example for example, many in zip(examples, several) if many]
-        shares[several], safety_shares[several] = judge(texts, fold_of[several], gate)
-    story_shares, story_safety = judge(stories, story_folds, gate)
-    shares = np.vstack([shares, story_shares])
-    safety_shares = np.concatenate([safety_shares, story_safety])
-    truth = np.concatenate([labels, story_labels])
-
+    clause_share = max(CLAUSE_SHARES, key=right_in_stories)
+    temperature = _best_temperature(held_out[clause_share], truth)
+    shares = softmax(held_out[clause_share] / temperature)
     order = np.argsort(-shares, axis=1, kind="stable")
     best = order[:, 0]
-    top = shares[np.arange(len(best)), best]
+    top = np.take_along_axis(shares, order[:, :1], axis=1)[:, 0]
     right = best == truth
-    names_safety = is_safety[best]
-    truly_safety = is_safety[truth]
+    is_safety = np.array([intent in safety_intents for intent in intents])
     answer_from = _lowest(top, lambda chosen: float((chosen & ~right).mean()) <= MOST_WRONG_ANSWERS)
+    names_safety = is_safety[best]
     answer_safety_from = _lowest(
-        np.where(names_safety, top, 0.0),
-        lambda chosen: float(right[chosen & names_safety].mean()) >= LEAST_RIGHT_SAFETY_ANSWERS,
+        np.where(names_safety, top, 0.0), lambda chosen: float(right[chosen].mean()) >= LEAST_RIGHT_SAFETY_ANSWERS
     )
     in_three = (order[:, :3] == truth[:, None]).any(axis=1)
     sum_of_three = np.take_along_axis(shares, order[:, :3], axis=1).sum(axis=1)
-    return replace(
-        gate,
+    # What the lexicon finds by itself need not be found twice.
+    unsigned = np.where(signs, 1.0, shares[:, is_safety].sum(axis=1))[is_safety[truth]]
+    return Gate(
+        temperature=temperature,
+        clause_share=clause_share,
         answer_from=answer_from,
         answer_safety_from=min(answer_from, answer_safety_from),
         clarify_from=_where_three_help(sum_of_three, in_three),
-        safety_share=float(np.quantile(safety_shares[truly_safety], 1 - SAFETY_RECALL)) if truly_safety.any() else 1.0,
+        safety_share=float(np.quantile(unsigned, 1 - SAFETY_RECALL)) if len(unsigned) else 1.0,
     )
 
 
@@ -184,28 +167,3 @@ def _where_three_help(sums: np.ndarray, in_three: np.ndarray) -> float:
             return float(threshold)
     return 0.0
 
-
-def _stories(
-    examples: Sequence[Example], labels: np.ndarray, fold_of: np.ndarray
-) -> tuple[list[Example], np.ndarray, np.ndarray]:
-    """Rambling messages put together from examples of one language that were held out together: small talk, what the
-    person wants, and often no sign between them."""
-    dice = random.Random(SEED)
-    small: dict[tuple[str, int], list[int]] = defaultdict(list)
-    telling: list[int] = []
-    for number, example in enumerate(examples):
-        if example.intent in SMALL_TALK:
-            small[example.language, int(fold_of[number])].append(number)
-        else:
-            telling.append(number)
-    stories: list[Example] = []
-    wanted: list[int] = []
-    for number in dice.sample(telling, min(STORIES, len(telling))):
-        around = small.get((examples[number].language, int(fold_of[number])))
-        if not around:
-            continue
-        before, after = examples[dice.choice(around)].text, examples[dice.choice(around)].text
-        told = dice.choice((". ", " ", ", ", "\n")).join((before, examples[number].text, after))
-        stories.append(examples[number]._replace(text=told))
-        wanted.append(number)
-    return stories, labels[wanted], fold_of[wanted]
