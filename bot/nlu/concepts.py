@@ -9,7 +9,7 @@ concept in code: which ones matter for what, training finds out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -59,13 +59,22 @@ class Concepts:
         """For JSON, so that a trained model carries them."""
         return self._files
 
-    def of(self, normalised: str, language: str | None) -> list[str]:
-        """The concepts of a normalised text in its language, each once, in a fixed order."""
+    def reader(self, language: str | None) -> Callable[[str], list[str]]:
+        """For one message: gives the concepts of its normalised text and clauses, each once, in a fixed order.
+
+        A message's clauses repeat its words, so the reader remembers them; it is dropped with the message.
+        """
         if language not in self._patterns:
-            return []
+            return lambda _: []
         patterns, concepts = self._patterns[language], self._concepts[language]
-        found: set[str] = set()
-        for word in words(fold(normalised)):
-            for pattern in patterns.matches(word):
-                found.update(concepts[pattern])
-        return sorted(found)
+        of_word: dict[str, set[str]] = {}
+
+        def read(normalised: str) -> list[str]:
+            found: set[str] = set()
+            for word in words(fold(normalised)):
+                if word not in of_word:
+                    of_word[word] = {name for pattern in patterns.matches(word) for name in concepts[pattern]}
+                found |= of_word[word]
+            return sorted(found)
+
+        return read

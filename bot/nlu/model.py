@@ -12,7 +12,7 @@ import json
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -121,21 +121,22 @@ class IntentModel:
 
     def shares(self, text: str, language: str | None) -> np.ndarray:
         """The probability of each intent."""
-        return softmax(self.evidence(text, language, self.gate.clause_share)[None, :] / self.gate.temperature)[0]
+        evidence = weigh(*self.evidence(text, language), self.gate.clause_share)
+        return softmax(evidence[None, :] / self.gate.temperature)[0]
 
-    def evidence(self, text: str, language: str | None, clause_share: float) -> np.ndarray:
-        """The margin of each intent; in a message of several clauses each is heard, and the last once more: people tell
-        their story first and say what they want at the end."""
-        whole = self.scores(normalise(text), language)
+    def evidence(self, text: str, language: str | None) -> tuple[np.ndarray, np.ndarray]:
+        """The margin of each intent in the whole message, and in its clauses: the strongest of each, and the last once
+        more, because people tell their story first and say what they want at the end."""
+        about = self.concepts.reader(language)
+        whole = self._scores(normalise(text), about)
         clauses = split_clauses(text)
-        if len(clauses) < 2 or clause_share == 0:
-            return whole
-        parts = np.array([self.scores(clause, language) for clause in clauses])
-        return np.asarray((1 - clause_share) * whole + clause_share * (parts.max(axis=0) + parts[-1]) / 2)
+        if len(clauses) < 2:
+            return whole, whole
+        parts = np.array([self._scores(clause, about) for clause in clauses])
+        return whole, (parts.max(axis=0) + parts[-1]) / 2
 
-    def scores(self, normalised: str, language: str | None) -> np.ndarray:
-        """The bare margin of each intent for one normalised text, its words read as that language's."""
-        where, weights = self.features.of(Text(normalised, self.concepts.of(normalised, language)))
+    def _scores(self, normalised: str, about: Callable[[str], Sequence[str]]) -> np.ndarray:
+        where, weights = self.features.of(Text(normalised, about(normalised)))
         if not where:
             return self.bias
         return self.bias + np.asarray(weights, dtype=np.float32) @ self.weights[where].astype(np.float32)
@@ -183,6 +184,11 @@ class IntentModel:
             Concepts(content["concepts"]),
             Detector.from_dict(content["detector"]),
         )
+
+
+def weigh(whole: np.ndarray, clauses: np.ndarray, clause_share: float) -> np.ndarray:
+    """The margins of a message, from those of its whole and of its clauses."""
+    return np.asarray((1 - clause_share) * whole + clause_share * clauses)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

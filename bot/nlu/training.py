@@ -18,19 +18,19 @@ from bot.language.detection import Detector
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.features import Features, Text
-from bot.nlu.model import Gate, IntentModel, softmax
+from bot.nlu.model import Gate, IntentModel, softmax, weigh
 from bot.nlu.normalise import fold, normalise, split_clauses
 from bot.nlu.safety import SafetyLexicon
 
 SEED = 20
 FOLDS = 3
 COST = 1.0
-CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45)
+CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45, 0.6)
 
 # What the gate must hold on held-out examples: at most so many of all messages answered wrongly, right among those
 # answered with a safety intent, found of those that are one, and worth asking back when the first three hold it so often.
 MOST_WRONG_ANSWERS = 0.06
-LEAST_RIGHT_SAFETY_ANSWERS = 0.7
+LEAST_RIGHT_SAFETY_ANSWERS = 0.8
 SAFETY_RECALL = 0.97
 LEAST_RIGHT_IN_THREE = 0.5
 
@@ -40,9 +40,10 @@ def train(examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concept
         raise ValueError("training needs examples of at least three intents in data/nlu")
     texts: list[Text] = []
     origin: list[int] = []
+    readers = {language: concepts.reader(language) for language in sorted({example.language for example in examples})}
     for number, example in enumerate(examples):
         plain = normalise(example.text)
-        about = concepts.of(plain, example.language)
+        about = readers[example.language](plain)
         bare = fold(plain)
         # Also as it is typed on a phone that has no marks.
         for copy in [plain] if bare == plain else [plain, bare]:
@@ -70,21 +71,20 @@ def train(examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concept
     dice = random.Random(SEED)
     fold_of = np.array([dice.randrange(FOLDS) for _ in examples])
     first_row = np.searchsorted(row_of, np.arange(len(examples)))
-    # What each example looks like to a model that has not learned from it, by how much its clauses are heard.
-    held_out = {share: np.zeros((len(examples), len(intents))) for share in CLAUSE_SHARES}
+    # What each example looks like to a model that has not learned from it: the whole of it, and its clauses.
+    whole = np.zeros((len(examples), len(intents)))
+    clauses = np.zeros_like(whole)
     several = np.array([len(split_clauses(example.text)) > 1 for example in examples])
     for number in range(FOLDS):
         held = fold_of == number
         learned = ~held[row_of]
         weights, bias = _fit(rows[learned], labels[row_of][learned], len(intents))
-        scores = rows[first_row[held]] @ weights + bias
+        whole[held] = clauses[held] = rows[first_row[held]] @ weights + bias
         judge = IntentModel(intents, features, weights, bias, model.gate, lexicon, concepts, model.detector)
-        for share, table in held_out.items():
-            table[held] = scores
-            for at in np.flatnonzero(held & several):
-                table[at] = judge.evidence(examples[at].text, examples[at].language, share)
+        for at in np.flatnonzero(held & several):
+            clauses[at] = judge.evidence(examples[at].text, examples[at].language)[1]
     signs = np.array([bool(lexicon.find(example.text, example.language).seen) for example in examples])
-    model.gate = _choose_gate(held_out, labels, several, signs, intents, lexicon.intents)
+    model.gate = _choose_gate(whole, clauses, labels, several, signs, intents, lexicon.intents)
     return model
 
 
@@ -101,7 +101,8 @@ def _fit(rows: Any, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def _choose_gate(
-    held_out: dict[float, np.ndarray],
+    whole: np.ndarray,
+    clauses: np.ndarray,
     truth: np.ndarray,
     several: np.ndarray,
     signs: np.ndarray,
@@ -111,11 +112,13 @@ def _choose_gate(
     """All thresholds, from examples as seen by models that did not learn from them."""
 
     def right_in_stories(share: float) -> float:
-        return float((held_out[share][several].argmax(axis=1) == truth[several]).mean()) if several.any() else 0.0
+        best = weigh(whole[several], clauses[several], share).argmax(axis=1)
+        return float((best == truth[several]).mean()) if several.any() else 0.0
 
     clause_share = max(CLAUSE_SHARES, key=right_in_stories)
-    temperature = _best_temperature(held_out[clause_share], truth)
-    shares = softmax(held_out[clause_share] / temperature)
+    held_out = weigh(whole, clauses, clause_share)
+    temperature = _best_temperature(held_out, truth)
+    shares = softmax(held_out / temperature)
     order = np.argsort(-shares, axis=1, kind="stable")
     best = order[:, 0]
     top = np.take_along_axis(shares, order[:, :1], axis=1)[:, 0]
