@@ -2,17 +2,15 @@
 .POSIX:
 .PHONY: serve test screenshots
 
-UV = scripts/uv
-
 serve:
-	$(UV) sync --locked --extra engine --inexact
-	$(UV) run --no-sync andrum serve
+	scripts/sync --quiet --extra engine --inexact
+	scripts/uv run --no-sync andrum serve
 
 test:
 	scripts/test
 
 # The pictures in docs/, made anew.
 screenshots:
-	$(UV) sync --locked --extra engine --group test --inexact
 	scripts/system-packages
-	$(UV) run --no-sync python scripts/screenshots.py
+	scripts/sync --quiet --extra engine --group test --inexact
+	scripts/uv run --no-sync python scripts/screenshots.py

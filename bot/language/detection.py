@@ -27,7 +27,7 @@ from bot.nlu.normalise import fold, normalise, script_of, words
 LONGEST_GRAM = 5
 # Each n-gram repeats what its neighbours said: the share of a word's summed evidence that is believed. Chosen so that
 # the posterior of held-out texts is right about as often as it says.
-BELIEF = 0.3
+BELIEF = 0.2
 # Evidence per n-gram is mixed with what all languages have in common, so that no language wins by what none has seen.
 COMMON_SHARE = 0.15
 UNSEEN = 1e-7
@@ -35,9 +35,12 @@ UNSEEN = 1e-7
 LEAST_SCRIPT_SHARE = 0.05
 PRIOR_OF_CONVERSATION = 0.9
 SURE_ENOUGH = 0.6
+# "Ok" is written by everybody: where all words are like that, one language must stand out.
+SURE_ENOUGH_OF_SHARED_WORDS = 0.8
 # How far below its own held-out words, in standard errors, a language's letters must be for a text to be "other".
-FOREIGN = 3.0
-HELD_OUT_EVERY = 4
+FOREIGN = 2.6
+SAMPLED_TEXTS = 80
+TELLING_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,41 @@ class _Script:
 
     def __init__(self, counts: dict[str, Counter[str]], share: dict[str, float]) -> None:
         self.languages = sorted(counts)
-        self.log_share = {tag: math.log(max(share[tag], LEAST_SCRIPT_SHARE)) for tag in self.languages}
         self.words = {tag: counts[tag] for tag in self.languages}
-        self.totals = {tag: sum(counts[tag].values()) for tag in self.languages}
+        part_in_script = {tag: max(share[tag], LEAST_SCRIPT_SHARE) for tag in self.languages}
+        self.log_share = {tag: math.log(part) for tag, part in part_in_script.items()}
+        # Of all that a language writes, in any script: a Swedish word in the few Latin lines of Arabic is not a usual one.
+        self.totals = {tag: sum(counts[tag].values()) / part_in_script[tag] for tag in self.languages}
         used_by = Counter(word for tag in self.languages for word, count in counts[tag].items() if count > 1)
         self.shared = {word for word, languages in used_by.items() if languages > 1}
-        everywhere = {word for word, languages in used_by.items() if languages > 2}
+        # A word belongs to the languages that use it most, one that seldom writes in this script counting little; to the
+        # others it is borrowed, and its letters are not theirs.
+        use = {tag: {word: n * part_in_script[tag] for word, n in counts[tag].items()} for tag in self.languages}
+        most: dict[str, float] = {}
+        for of_language in use.values():
+            for word, weight in of_language.items():
+                most[word] = max(weight, most.get(word, 0.0))
         self.grams: dict[str, dict[str, int]] = {}
         for tag in self.languages:
             grams: dict[str, int] = defaultdict(int)
             for word, count in counts[tag].items():
-                if word not in everywhere:
+                if use[tag][word] == most[word]:
                     for gram in _grams(word):
                         grams[gram] += count
             self.grams[tag] = dict(grams)
         self.gram_totals = {tag: max(1, sum(self.grams[tag].values())) for tag in self.languages}
+
+    def mean_without(self, word: str, tag: str) -> float:
+        """The mean evidence of a word's n-grams for a language, as if this one use of it had not been seen."""
+        grams = _grams(word)
+        total = 0.0
+        for gram in grams:
+            rates = [
+                (self.grams[other].get(gram, 0) - (other == tag and gram in self.grams[tag])) / self.gram_totals[other]
+                for other in self.languages
+            ]
+            total += _mixed_log(rates[self.languages.index(tag)], sum(rates) / len(rates))
+        return total / len(grams)
 
     def of_word(self, word: str) -> tuple[dict[str, float], dict[str, float]]:
         """For each language: the evidence of the word, and its mean per n-gram (empty for a shared word)."""
@@ -113,24 +136,31 @@ class Detector:
     @classmethod
     def train(cls, examples: Iterable[tuple[str, str]]) -> Detector:
         """From (language tag, text) pairs."""
-        kept: list[tuple[str, str, Counter[str]]] = []
+        kept: list[tuple[str, str, list[str]]] = []
         for tag, text in examples:
-            for script, found in _words_by_script(normalise(text)).items():
-                kept.append((tag, script, Counter(found) + Counter(w for w in map(fold, found) if w not in found)))
-        counts, share = _count(kept)
-        # What a language's own words look like to it when it has not seen the text: the measure of "other".
-        part = cls(*_count([line for n, line in enumerate(kept) if n % HELD_OUT_EVERY]), {})
-        scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for tag, script, found in kept[::HELD_OUT_EVERY]:
-            model = part._scripts.get(script)
-            if model is None or tag not in model.grams:
-                continue
-            for word in found:
-                mean = model.of_word(word)[1].get(tag)
-                if mean is not None:
-                    scores[script][tag].append(mean)
-        usual = {script: {tag: _mean_and_spread(v) for tag, v in by_tag.items()} for script, by_tag in scores.items()}
-        return cls(counts, share, usual)
+            script, found = _main_script(_words_by_script(normalise(text)))
+            # Words in another script than the rest of the line (a Swedish term in Arabic) say nothing about the language.
+            if script is not None:
+                kept.append((tag, script, found))
+        detector = cls(*_count(kept), {})
+        detector._learn_what_is_usual(kept)
+        return detector
+
+    def _learn_what_is_usual(self, lines: list[tuple[str, str, list[str]]]) -> None:
+        """How like its own language a word looks that was not learned from: the measure of "other"."""
+        by_language: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
+        for tag, script, found in lines:
+            by_language[script, tag].append(found)
+        for (script, tag), texts in by_language.items():
+            model = self._scripts[script]
+            values = [
+                model.mean_without(word, tag)
+                for found in texts[:: max(1, len(texts) // SAMPLED_TEXTS)]
+                for word in found
+                if word not in model.shared
+            ]
+            if values:
+                self._usual.setdefault(script, {})[tag] = _mean_and_spread(values)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; holds words and how often, no text."""
@@ -150,28 +180,44 @@ class Detector:
         letters = sum(len(word) for found in by_script.values() for word in found)
         evidence = dict.fromkeys(self.languages, 0.0)
         other = False
-        if by_script:
-            # Ties go to the script that comes first in the text.
-            script = max(by_script, key=lambda name: sum(map(len, by_script[name])))
+        sure_enough = SURE_ENOUGH
+        script, found = self._telling_script(by_script, letters)
+        if script is not None:
             model = self._scripts.get(script)
             if model is None:
                 return Detection(None, 0.0, self._ranking(evidence, prior), letters, other=True)
             evidence = dict.fromkeys(self.languages, -math.inf)
             evidence.update(model.log_share)
             means: list[dict[str, float]] = []
-            for word in by_script[script]:
+            for word in found:
                 of_languages, of_letters = model.of_word(word)
                 for tag, value in of_languages.items():
                     evidence[tag] += value
                 means.append(of_letters)
+            if model.shared.issuperset(found):
+                sure_enough = SURE_ENOUGH_OF_SHARED_WORDS
             other = self._is_foreign(script, means, max(evidence, key=evidence.__getitem__))
         ranking = self._ranking(evidence, prior)
         if not ranking:
             return Detection(None, 0.0, [], letters)
         best, confidence = ranking[0]
-        if other or confidence < SURE_ENOUGH:
+        if other or confidence < sure_enough:
             return Detection(None, confidence, ranking, letters, other)
         return Detection(best, confidence, ranking, letters)
+
+    def _telling_script(self, by_script: dict[str, list[str]], letters: int) -> tuple[str | None, list[str]]:
+        """Where a message mixes scripts, the one that fewest languages write, if enough of it is in that: people put
+        Swedish terms into Arabic, not the other way round."""
+        enough = {
+            script: found
+            for script, found in by_script.items()
+            if script in self._scripts and sum(map(len, found)) >= TELLING_SHARE * letters
+        }
+        main = _main_script(by_script)
+        if len(enough) < 2 or main[0] not in enough:
+            return main
+        script = min(enough, key=lambda name: len(self._scripts[name].languages))
+        return script, enough[script]
 
     def _is_foreign(self, script: str, means: list[dict[str, float]], best: str) -> bool:
         usual = self._usual.get(script, {}).get(best)
@@ -195,7 +241,7 @@ class Detector:
 
 
 def _count(
-    lines: list[tuple[str, str, Counter[str]]],
+    lines: list[tuple[str, str, list[str]]],
 ) -> tuple[dict[str, dict[str, Counter[str]]], dict[str, dict[str, float]]]:
     """Words by script and language, and each language's share of lines in that script."""
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
@@ -206,6 +252,12 @@ def _count(
         in_script[script, tag] += 1
         in_all[tag] += 1
     plain = {script: dict(by_tag) for script, by_tag in counts.items()}
+    for by_tag in plain.values():
+        for found_in_all in by_tag.values():
+            # Each word also without its marks, as it is typed on a phone that has none.
+            for word, count in list(found_in_all.items()):
+                if (bare := fold(word)) != word:
+                    found_in_all[bare] += count
     return plain, {script: {tag: in_script[script, tag] / in_all[tag] for tag in by_tag} for script, by_tag in plain.items()}
 
 
@@ -216,6 +268,14 @@ def _words_by_script(normalised: str) -> dict[str, list[str]]:
         if script is not None:
             found[script].append(word)
     return dict(found)
+
+
+def _main_script(by_script: dict[str, list[str]]) -> tuple[str | None, list[str]]:
+    """The script with the most letters and its words; ties go to the one that comes first in the text."""
+    if not by_script:
+        return None, []
+    script = max(by_script, key=lambda name: sum(map(len, by_script[name])))
+    return script, by_script[script]
 
 
 def _grams(word: str) -> list[str]:

@@ -190,9 +190,7 @@ class IntentClassifier(GraphComponent, RasaIntentClassifier):
             return messages
         for message in messages:
             parse = self._model.parse(message.get(TEXT) or "", message.get(LANGUAGE))
-            ranking = [
-                {INTENT_NAME_KEY: intent, PREDICTED_CONFIDENCE_KEY: share} for intent, share in parse.ranking
-            ]
+            ranking = [{INTENT_NAME_KEY: intent, PREDICTED_CONFIDENCE_KEY: share} for intent, share in parse.ranking]
             if parse.decision != ANSWER:
                 ranking.insert(
                     0,

@@ -14,12 +14,15 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+# Any array of numbers; the element type is numpy's affair.
+Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 SHORTEST_GRAM = 2
 LONGEST_GRAM = 5
@@ -76,7 +79,7 @@ def blocks(text: Text) -> Iterator[tuple[Counter[str], float]]:
 class Features:
     """The n-grams that training has seen, and how telling each is."""
 
-    def __init__(self, grams: Sequence[str], rarity: np.ndarray, rarity_of_unknown: float) -> None:
+    def __init__(self, grams: Sequence[str], rarity: Numbers, rarity_of_unknown: float) -> None:
         self.grams = list(grams)
         self.rarity = rarity
         self.rarity_of_unknown = rarity_of_unknown

@@ -22,7 +22,7 @@ import numpy as np
 from bot.language.detection import Detector
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
-from bot.nlu.features import Features, Text
+from bot.nlu.features import Features, Numbers, Text
 from bot.nlu.normalise import normalise, split_clauses
 from bot.nlu.safety import SafetyLexicon
 
@@ -65,8 +65,8 @@ class IntentModel:
         self,
         intents: list[str],
         features: Features,
-        weights: np.ndarray,
-        bias: np.ndarray,
+        weights: Numbers,
+        bias: Numbers,
         gate: Gate,
         lexicon: SafetyLexicon,
         concepts: Concepts,
@@ -119,12 +119,12 @@ class IntentModel:
             ranking=[(self.intents[n], float(shares[n])) for n in order],
         )
 
-    def shares(self, text: str, language: str | None) -> np.ndarray:
+    def shares(self, text: str, language: str | None) -> Numbers:
         """The probability of each intent."""
         evidence = weigh(*self.evidence(text, language), self.gate.clause_share)
-        return softmax(evidence[None, :] / self.gate.temperature)[0]
+        return np.asarray(softmax(evidence[None, :] / self.gate.temperature)[0])
 
-    def evidence(self, text: str, language: str | None) -> tuple[np.ndarray, np.ndarray]:
+    def evidence(self, text: str, language: str | None) -> tuple[Numbers, Numbers]:
         """The margin of each intent in the whole message, and in its clauses: the strongest of each, and the last once
         more, because people tell their story first and say what they want at the end."""
         about = self.concepts.reader(language)
@@ -135,13 +135,13 @@ class IntentModel:
         parts = np.array([self._scores(clause, about) for clause in clauses])
         return whole, (parts.max(axis=0) + parts[-1]) / 2
 
-    def _scores(self, normalised: str, about: Callable[[str], Sequence[str]]) -> np.ndarray:
+    def _scores(self, normalised: str, about: Callable[[str], Sequence[str]]) -> Numbers:
         where, weights = self.features.of(Text(normalised, about(normalised)))
         if not where:
             return self.bias
-        return self.bias + np.asarray(weights, dtype=np.float32) @ self.weights[where].astype(np.float32)
+        return np.asarray(self.bias + np.asarray(weights, dtype=np.float32) @ self.weights[where].astype(np.float32))
 
-    def _decision(self, shares: np.ndarray, order: np.ndarray) -> str:
+    def _decision(self, shares: Numbers, order: Numbers) -> str:
         return decide(self.gate, self.intents, self._safety, shares, order)
 
     def save(self, path: Path | str) -> None:
@@ -186,18 +186,18 @@ class IntentModel:
         )
 
 
-def weigh(whole: np.ndarray, clauses: np.ndarray, clause_share: float) -> np.ndarray:
+def weigh(whole: Numbers, clauses: Numbers, clause_share: float) -> Numbers:
     """The margins of a message, from those of its whole and of its clauses."""
     return np.asarray((1 - clause_share) * whole + clause_share * clauses)
 
 
-def softmax(scores: np.ndarray) -> np.ndarray:
+def softmax(scores: Numbers) -> Numbers:
     """Row by row."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def decide(gate: Gate, intents: list[str], is_safety: np.ndarray, shares: np.ndarray, order: np.ndarray) -> str:
+def decide(gate: Gate, intents: list[str], is_safety: Numbers, shares: Numbers, order: Numbers) -> str:
     """Answer when sure; ask back when the first three probably hold it; otherwise the menu."""
     best = int(order[0])
     enough = gate.answer_safety_from if is_safety[best] else gate.answer_from

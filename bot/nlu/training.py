@@ -17,7 +17,7 @@ import numpy as np
 from bot.language.detection import Detector
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
-from bot.nlu.features import Features, Text
+from bot.nlu.features import Features, Numbers, Text
 from bot.nlu.model import Gate, IntentModel, softmax, weigh
 from bot.nlu.normalise import fold, normalise, split_clauses
 from bot.nlu.safety import SafetyLexicon
@@ -88,7 +88,7 @@ def train(examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concept
     return model
 
 
-def _fit(rows: Any, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _fit(rows: Any, labels: Numbers, count: int) -> tuple[Numbers, Numbers]:
     from sklearn.svm import LinearSVC
 
     classifier = LinearSVC(C=COST, random_state=SEED).fit(rows, labels)
@@ -101,11 +101,11 @@ def _fit(rows: Any, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def _choose_gate(
-    whole: np.ndarray,
-    clauses: np.ndarray,
-    truth: np.ndarray,
-    several: np.ndarray,
-    signs: np.ndarray,
+    whole: Numbers,
+    clauses: Numbers,
+    truth: Numbers,
+    several: Numbers,
+    signs: Numbers,
     intents: list[str],
     safety_intents: Collection[str],
 ) -> Gate:
@@ -143,7 +143,7 @@ def _choose_gate(
     )
 
 
-def _best_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
+def _best_temperature(scores: Numbers, labels: Numbers) -> float:
     """The one that makes the probabilities say how often they are right (least log loss)."""
 
     def loss(temperature: float) -> float:
@@ -153,7 +153,7 @@ def _best_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(min(np.geomspace(0.05, 2.0, 40), key=loss))
 
 
-def _lowest(values: np.ndarray, holds: Callable[[np.ndarray], bool]) -> float:
+def _lowest(values: Numbers, holds: Callable[[Numbers], bool]) -> float:
     """The lowest threshold from which the choice of all values above it holds."""
     for threshold in np.arange(0.02, 1.0, 0.01):
         chosen = values >= threshold
@@ -162,11 +162,10 @@ def _lowest(values: np.ndarray, holds: Callable[[np.ndarray], bool]) -> float:
     return 1.0
 
 
-def _where_three_help(sums: np.ndarray, in_three: np.ndarray) -> float:
+def _where_three_help(sums: Numbers, in_three: Numbers) -> float:
     """Below this, messages with about the same sum are found among the first three less often than the promise."""
     for threshold in np.arange(0.02, 1.0, 0.02):
         near = (sums >= threshold - 0.04) & (sums < threshold + 0.04)
         if near.sum() >= 20 and float(in_three[near].mean()) >= LEAST_RIGHT_IN_THREE:
             return float(threshold)
     return 0.0
-

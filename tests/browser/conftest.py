@@ -44,9 +44,7 @@ class Visit:
 
     def answered(self) -> None:
         """Wait until something stands after her last message."""
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('.hers')].pop()?.nextElementSibling?.matches('.said:not(.hers)')"
-        )
+        self.page.wait_for_selector("#log > .hers:not(:has(~ .hers)) + .said:not(.hers)")
 
     def holds(self, *words: str) -> list[str]:
         """Which of the words are anywhere in the document: text, attributes, fields."""

@@ -355,7 +355,7 @@ def test_pinch_zoom_keeps_the_bar_in_view(visit: Open, locale: str) -> None:
     one = visit(locale=locale, is_mobile=True, has_touch=True)
     one.write(HERS)
     one.page.context.new_cdp_session(one.page).send("Emulation.setPageScaleFactor", {"pageScaleFactor": 3})
-    one.page.wait_for_function("document.querySelector('.bar').style.transform")
+    expect(one.page.locator(".bar")).to_have_attribute("style", re.compile("scale"))
     seen = one.page.evaluate(
         """() => [...document.querySelectorAll('a.leave, .bar a.emergency')].map((link) => {
           const box = link.getBoundingClientRect(); const view = visualViewport;
