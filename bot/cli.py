@@ -1,4 +1,4 @@
-"""The commands: `andrum serve | train | parse | evaluate`.
+"""The commands: `andrum serve | train | parse | evaluate | bench`.
 
 Road: the top; imports the rest only when a command needs it, so that each starts quickly. Promise: an error is one message
 that names the file or the setting, what is wrong and what to do, and an exit code that is not 0. Never: a traceback for
@@ -141,6 +141,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    from bot import bench
+
+    figures = bench.measure(ROOT)
+    print(json.dumps(figures, indent=2) if arguments.json else bench.as_table(figures))
+    if arguments.write:
+        try:
+            bench.write(arguments.write, bench.as_table(figures))
+        except (OSError, ValueError) as error:
+            print(f"andrum: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="andrum", description="Andrum: rights and help, in many languages, nothing kept.")
     parser.add_argument(
@@ -149,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(os.environ["ANDRUM_SETTINGS"]) if "ANDRUM_SETTINGS" in os.environ else None,
         help="the settings file (default: andrum.toml here)",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve | train | parse | evaluate")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve | train | parse | evaluate | bench")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str | None) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=text) if text else commands.add_parser(name)
@@ -166,6 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "how well held-out sentences are understood")
     evaluate.add_argument("files", nargs="+", type=Path, help="TSV files: style, intent, also_right, text")
     evaluate.add_argument("--json", action="store_true", help="JSON instead of a table")
+    bench = command("bench", _bench, "measure this machine: start, training, memory, answers")
+    bench.add_argument("--json", action="store_true", help="JSON instead of a table")
+    bench.add_argument("--write", type=Path, help="put the table into this Markdown file, between its marks")
     # The two processes that `serve` starts.
     edge = command("edge", _edge, None)
     edge.add_argument("--socket", type=Path, required=True)

@@ -96,9 +96,7 @@ def test_ours_are_seldom_taken_for_a_language_that_we_do_not_have() -> None:
     others = [example for example in held_out if detector.detect(example.text).other]
     assert len(others) < 0.03 * len(held_out)
     right = [
-        example
-        for example in held_out
-        if detector.detect(example.text).language == example.language or len(example.text) < 12
+        example for example in held_out if detector.detect(example.text).language == example.language or len(example.text) < 12
     ]
     assert len(right) > 0.95 * len(held_out)
 
@@ -166,9 +164,7 @@ class TestExamples:
         ],
     )
     def test_a_line_that_is_not_understood_is_named(self, tmp_path: Path, line: str, what: str) -> None:
-        path = self.write(
-            tmp_path, f"nlu:\n- intent: greet\n  metadata:\n    language: xx\n  examples: |\n    - hi\n{line}\n"
-        )
+        path = self.write(tmp_path, f"nlu:\n- intent: greet\n  metadata:\n    language: xx\n  examples: |\n    - hi\n{line}\n")
         with pytest.raises(ExamplesError, match=what) as error:
             read_examples(tmp_path)
         assert f"{path}:7" in str(error.value)

@@ -180,7 +180,7 @@ class Detector:
         letters = sum(len(word) for found in by_script.values() for word in found)
         evidence = dict.fromkeys(self.languages, 0.0)
         other = False
-        sure_enough = SURE_ENOUGH
+        telling = False
         script, found = self._telling_script(by_script, letters)
         if script is not None:
             model = self._scripts.get(script)
@@ -194,16 +194,20 @@ class Detector:
                 for tag, value in of_languages.items():
                     evidence[tag] += value
                 means.append(of_letters)
-            if model.shared.issuperset(found):
-                sure_enough = SURE_ENOUGH_OF_SHARED_WORDS
+            telling = not model.shared.issuperset(found)
             other = self._is_foreign(script, means, max(evidence, key=evidence.__getitem__))
         ranking = self._ranking(evidence, prior)
         if not ranking:
             return Detection(None, 0.0, [], letters)
         best, confidence = ranking[0]
-        if other or confidence < sure_enough:
-            return Detection(None, confidence, ranking, letters, other)
-        return Detection(best, confidence, ranking, letters)
+        if other:
+            return Detection(None, confidence, ranking, letters, other=True)
+        if confidence >= (SURE_ENOUGH if telling else SURE_ENOUGH_OF_SHARED_WORDS):
+            return Detection(best, confidence, ranking, letters)
+        if not telling and prior in evidence:
+            # What everybody writes speaks for no change.
+            return Detection(prior, dict(ranking)[prior], ranking, letters)
+        return Detection(None, confidence, ranking, letters)
 
     def _telling_script(self, by_script: dict[str, list[str]], letters: int) -> tuple[str | None, list[str]]:
         """Where a message mixes scripts, the one that fewest languages write, if enough of it is in that: people put

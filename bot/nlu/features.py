@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -50,7 +50,7 @@ def letter_grams(normalised: str) -> Counter[str]:
 def word_grams(normalised: str) -> Counter[str]:
     words = normalised.split(" ")
     grams = Counter(_WORD_MARK + word for word in words)
-    grams.update(f"{_WORD_MARK}{one} {other}" for one, other in zip(words, words[1:]))
+    grams.update(f"{_WORD_MARK}{one} {other}" for one, other in pairwise(words))
     return grams
 
 
@@ -83,7 +83,7 @@ class Features:
         self.grams = list(grams)
         self.rarity = rarity
         self.rarity_of_unknown = rarity_of_unknown
-        self._known = {gram: (at, float(weight)) for at, (gram, weight) in enumerate(zip(self.grams, rarity))}
+        self._known = {gram: (at, float(weight)) for at, (gram, weight) in enumerate(zip(self.grams, rarity, strict=True))}
 
     @classmethod
     def learn(cls, texts: Iterable[Text]) -> Features:

@@ -86,7 +86,7 @@ def one_apart(one: str, other: str) -> bool:
         return True
     if abs(len(one) - len(other)) > 1 or one[:1] != other[:1]:
         return False
-    at = next((n for n, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     left, right = one[at:], other[at:]
     if len(one) == len(other):
         return left[1:] == right[1:] or (left[:2] == right[1::-1] and left[2:] == right[2:])

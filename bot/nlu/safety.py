@@ -6,8 +6,8 @@ wrong letter in a longer word, and with a word in between; and that an age under
 in words. A false alarm costs one line with a number to call; a missed sign may cost more, so it errs on that side. It
 must never keep a text.
 
-How the words of a phrase are written: bot/nlu/patterns.py; a phrase after `= ` must be the whole message; `{age}` is a number under 18
-(or the year of birth of such a person).
+How the words of a phrase are written: bot/nlu/patterns.py; a phrase after `= ` must be the whole message; `{age}` is a
+number under 18, or the year of birth of such a person.
 """
 
 from __future__ import annotations
