@@ -36,7 +36,7 @@ LEAST_SCRIPT_SHARE = 0.05
 PRIOR_OF_CONVERSATION = 0.9
 SURE_ENOUGH = 0.6
 # "Ok" is written by everybody: where all words are like that, one language must stand out.
-SURE_ENOUGH_OF_SHARED_WORDS = 0.8
+SURE_ENOUGH_OF_SHARED_WORDS = 0.7
 # How far below its own held-out words, in standard errors, a language's letters must be for a text to be "other".
 FOREIGN = 2.6
 SAMPLED_TEXTS = 80

@@ -59,6 +59,11 @@ def _press_shift(page: Page) -> None:
         page.keyboard.press("Shift")
 
 
+def _stay(route: Route) -> None:
+    """An exit address that answers nothing (204): the browser stays, and the test sees what is left of the page."""
+    route.fulfill(status=204)
+
+
 WAYS_OUT = [_press_leave, _press_hidden_link, _press_shift]
 
 
@@ -439,7 +444,7 @@ def test_a_phone_that_stopped_the_timers_blanks_before_it_shows(timed: Visit, ne
     timed.page.evaluate(HIDE, True)
     expect(timed.page.locator(".hers")).to_be_hidden()
     timed.page.clock.set_system_time(time.time() + 3600)
-    timed.page.route("**/leave", lambda route: None)
+    timed.page.route("**/leave", _stay)
     timed.page.evaluate(HIDE, False)
     assert timed.holds(HERS, DRAFT) == []
     assert _forgotten(timed)
@@ -629,11 +634,13 @@ def test_an_answer_on_its_way_is_not_shown_after_leaving(visit: Open) -> None:
     one = visit()
     held: list[Route] = []
     one.page.route("**/say", lambda route: held.append(route))
-    one.page.route("**/leave", lambda route: None)
+    one.page.route("**/leave", _stay)
     one.page.fill("#text", HERS)
     one.page.click(".send")
-    one.page.wait_for_timeout(100)
+    expect(one.page.locator(".waiting")).to_be_visible()
     one.page.evaluate("document.querySelector('.leave').click()")
+    answer = {"conversation": "x" * 32, "messages": [{"html": f"<p>{HERS}</p>", "lang": "en", "dir": "ltr"}], "choices": []}
+    held[0].fulfill(json=answer)
     one.page.wait_for_timeout(300)
     assert one.page.locator("body > *").count() == 1
     assert one.holds(HERS) == []
@@ -785,7 +792,7 @@ def test_the_partners_page_is_covered_at_once(visit: Open, andrum_url: str, neut
     """[P1] Also where the exit address does not answer."""
     one, frame = _partner(visit, andrum_url, neutral_url)
     _talk_inside(frame)
-    one.page.context.route("**/leave", lambda route: None)
+    one.page.context.route("**/leave", _stay)
     frame.locator("a.leave").evaluate("(link) => link.click()")
     expect(one.page.locator("dialog.cover")).to_be_visible()
     expect(one.page.locator("iframe")).to_have_count(0)
