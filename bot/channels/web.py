@@ -110,7 +110,9 @@ async def _open_web(request: web.Request, token: Any) -> _Opened:
     """The conversation of this page; a new one with a new token where the page has none yet."""
     name = token if isinstance(token, str) and TOKEN.match(token) else secrets.token_urlsafe(24)
     conversation = await _open(request, "web", name, _browser_language(request))
-    conversation.introduced = True  # the page shows the first contact before the first message
+    # The page shows the first contact, and that its texts are not reviewed, before the first message.
+    conversation.introduced = True
+    conversation.fuzzy_told.add(conversation.page_language)
     return _Opened(conversation, name)
 
 

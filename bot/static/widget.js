@@ -64,10 +64,12 @@
   }
 
   function leave(exit) {
-    end();
+    frame.remove();
+    frame = null;
     panel.replaceChildren();
     panel.className = 'cover';
-    panel.showModal();
+    // The partner's own page tells as much as ours: it goes too, under the cover and from the title.
+    document.body.replaceChildren(host);
     document.title = '';
     // The neutral page must not learn from where she came.
     document.head.append(Object.assign(document.createElement('meta'), { name: 'referrer', content: 'no-referrer' }));

@@ -6,6 +6,7 @@ A dialog, or a word of hers that survives where it must not, is never a cosmetic
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -125,6 +126,37 @@ def test_the_words_are_gone_before_the_network_answers(visit: Open, way: str) ->
     assert size == len(json.dumps({"conversation": "x" * 32}, separators=(",", ":")))
 
 
+def _server_remembers(one: Visit, token: str, andrum_url: str) -> bool:
+    """Whether the conversation is still in Romanian there; a forgotten one begins anew, in the browser's language."""
+    answer = one.page.context.request.post(
+        f"{andrum_url}/say",
+        data={"conversation": token, "choice": "ask_rights"},
+        headers={"Accept-Language": "en"},
+    )
+    return bool(answer.json()["language"] == "ro")
+
+
+def _token_of_a_romanian_conversation(one: Visit, place: Page | FrameLocator) -> str:
+    with one.page.expect_response("**/say") as response:
+        place.locator("button[value=ro]").click()
+    expect(place.locator("html")).to_have_attribute("lang", "ro")
+    return str(response.value.json()["conversation"])
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_leaving_makes_the_server_forget(
+    visit: Open, andrum_url: str, neutral_url: str, way: Callable[[Page], None]
+) -> None:
+    """[P1]"""
+    one = visit()
+    token = _token_of_a_romanian_conversation(one, one.page)
+    assert _server_remembers(one, token, andrum_url)
+    way(one.page)
+    one.page.wait_for_url(f"{neutral_url}/")
+    one.page.wait_for_timeout(300)
+    assert not _server_remembers(one, token, andrum_url)
+
+
 def test_leaving_without_javascript_is_a_link(visit: Open, neutral_url: str) -> None:
     """[P1]"""
     one = visit(javascript=False)
@@ -212,8 +244,9 @@ def test_nothing_of_hers_is_on_the_disk(
         one.page.wait_for_url(f"{neutral_url}/")
     if end == "kill":
         for process in psutil.Process().children(recursive=True):
-            if any(str(profile) in word for word in process.cmdline()):
-                process.kill()
+            with contextlib.suppress(psutil.Error):  # the first to go takes others with it
+                if any(str(profile) in word for word in process.cmdline()):
+                    process.kill()
         time.sleep(1)
     else:
         context.close()
@@ -686,8 +719,10 @@ def test_axe_finds_nothing_without_javascript(visit: Open, browser: Browser) -> 
 def test_everything_by_keyboard(visit: Open, locale: str) -> None:
     """Leaving is the first stop; every stop is seen and is not under the bar or the field."""
     one = visit(locale=locale, width=360, height=640)
+    one.page.keyboard.press("Tab")
+    assert one.page.evaluate("document.activeElement.matches('[data-leave]')")
     one.write(HERS)
-    one.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    one.page.focus(".skip[data-leave]")
     stops = []
     for _ in range(60):
         one.page.keyboard.press("Tab")
@@ -703,8 +738,7 @@ def test_everything_by_keyboard(visit: Open, locale: str) -> None:
             break
         stops.append(stop)
     names = [stop["what"] for stop in stops]
-    assert names[:3] == ["skip", "skip", "emergency"] or names[:2] == ["skip", "skip"]
-    assert {"emergency", "globe", "leave", "text", "send"} <= set(names)
+    assert {"skip", "emergency", "globe", "leave", "text", "send"} <= set(names)
     assert [stop for stop in stops if not stop["seen"] or not stop["ring"]] == []
 
 
@@ -798,19 +832,22 @@ def test_the_partners_page_is_covered_at_once(visit: Open, andrum_url: str, neut
     expect(one.page.locator("iframe")).to_have_count(0)
     box = one.page.locator("dialog.cover").bounding_box()
     assert box == {"x": 0, "y": 0, "width": 1000, "height": 760}
+    assert one.page.evaluate("document.title + document.body.innerText") == ""
 
 
 @pytest.mark.parametrize("by", ["escape", "button"])
 def test_closing_the_widget_ends_the_conversation(visit: Open, andrum_url: str, neutral_url: str, by: str) -> None:
     one, frame = _partner(visit, andrum_url, neutral_url)
+    token = _token_of_a_romanian_conversation(one, frame)
     _talk_inside(frame)
+    assert _server_remembers(one, token, andrum_url)
     if by == "escape":
         frame.locator("#text").press("Escape")
     else:
         one.page.locator("button.close").click()
     expect(one.page.locator("iframe")).to_have_count(0)
-    one.page.wait_for_timeout(200)
-    assert _forgotten(one)
+    one.page.wait_for_timeout(500)
+    assert not _server_remembers(one, token, andrum_url)
     one.page.locator("button.open").click()
     expect(one.page.frame_locator("iframe").locator("#log .said").first).to_be_visible()
     expect(one.page.frame_locator("iframe").locator(".hers")).to_have_count(0)
@@ -833,6 +870,7 @@ def test_the_widget_obeys_nobody_else(visit: Open, andrum_url: str, neutral_url:
 def test_a_frame_without_our_script_still_leaves(visit: Open, andrum_url: str, neutral_url: str) -> None:
     """[P1] A partner who framed the page by hand."""
     one = visit(load=False, width=1000, height=760)
+    one.page.context.grant_permissions(["local-network-access"])  # a page from nowhere may not ask this machine otherwise
     framed = f"<!doctype html><title>Partner</title><iframe src='{andrum_url}/?frame=1' width='400' height='600'></iframe>"
     one.page.route(f"{neutral_url}/by-hand", lambda route: route.fulfill(body=framed, content_type="text/html"))
     one.page.goto(f"{neutral_url}/by-hand")
@@ -845,6 +883,7 @@ def test_a_frame_without_our_script_still_leaves(visit: Open, andrum_url: str, n
 def test_the_widget_leaks_no_style_and_takes_none(visit: Open, andrum_url: str, neutral_url: str) -> None:
     """A partner with a strict policy and loud styles of its own."""
     one = visit(load=False)
+    one.page.context.grant_permissions(["local-network-access"])
     html = (
         "<!doctype html><title>Partner</title><link rel='stylesheet' href='/loud.css'><button id='own'>Own</button>"
         f"<script src='{andrum_url}/widget.js' async data-label='Fakta' data-language='ar'></script>"
