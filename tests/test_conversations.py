@@ -202,6 +202,14 @@ def test_a_long_message_is_answered_and_said_to_be_long(visitor: Visitor) -> Non
     assert words("long_message", "en") in texts
 
 
+def test_two_hundred_messages_in_a_row(visitor: Visitor) -> None:
+    visitor.says("ce drepturi am aici in suedia")
+    for number in range(200):
+        assert visitor.says(f"am {number} de intrebari despre politie")
+    # Nothing is lost on the way: the language, and what the last message asked.
+    assert visitor.says("ce drepturi am aici in suedia")[0] == words("ask_rights", "ro")
+
+
 def test_two_people_at_once_are_not_mixed_up(andrum: Running) -> None:
     one, other = Visitor(andrum.url), Visitor(andrum.url)
     one.says("ce drepturi am aici in suedia")

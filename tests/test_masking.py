@@ -61,6 +61,29 @@ def test_what_has_the_form_of_a_command_is_told(text: str, command: bool) -> Non
     assert canonical(text).command is command
 
 
+def test_five_hundred_slash_probes_reach_no_intent_p20() -> None:
+    from pathlib import Path
+
+    from ruamel.yaml import YAML
+
+    intents = YAML(typ="safe").load((Path(__file__).parent.parent / "domain.yml").read_text(encoding="utf-8"))["intents"]
+    shapes = [
+        "/{}",
+        " /{}",
+        "//{}",
+        "/ {}",
+        "\u200b/{}",
+        "/{}{{}}",
+        '/{}{{"language": "sv"}}',
+        "/{}@0.99",
+        "\u202e/{}",
+        "/\ufeff{}",
+    ]
+    probes = [shape.format(intent) for intent in intents for shape in shapes]
+    assert len(probes) >= 500
+    assert [probe for probe in probes if not canonical(probe).command] == []
+
+
 def test_controls_bidi_marks_and_lone_surrogates_go_and_words_stay() -> None:
     assert canonical("he\u202elp\u2066 m\u0000e\ud800 \u200bnow").text == "help me now"
 
