@@ -12,6 +12,7 @@ const SHIFT_WINDOW = 5_000;
 
 const root = document.documentElement;
 const bar = document.querySelector('.bar');
+const cover = document.getElementById('cover');
 const exit = new URL(document.querySelector('[data-leave]').getAttribute('href'), location.href).href;
 const framed = window !== window.top;
 
@@ -22,10 +23,10 @@ export const held = { conversation: document.querySelector('[name=conversation]'
 export const gone = new AbortController();
 
 function wipe() {
-  const cover = document.getElementById('cover');
   for (const field of document.querySelectorAll('textarea, input')) field.value = '';
   // The nodes go, not only their visibility: the back-forward cache and a screen reader would still have them.
-  document.body.replaceChildren(...(cover ? [cover.content.cloneNode(true)] : document.body.querySelectorAll('.cover')));
+  document.body.textContent = '';
+  document.body.append(cover.content.cloneNode(true));
   document.getSelection()?.removeAllRanges();
   if (gone.signal.aborted) return;
   gone.abort();
@@ -43,7 +44,15 @@ function tellPartner(what) {
 }
 
 function leave() {
-  wipe();
+  try {
+    wipe();
+  } finally {
+    // Whatever an old browser does not know must not keep her here.
+    go();
+  }
+}
+
+function go() {
   if (framed) {
     tellPartner('leave');
     try {
