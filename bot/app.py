@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -22,6 +22,7 @@ from bot.memory import Memory
 from bot.privacy import logs
 from bot.routes import ROUTES
 from bot.settings import Settings
+from bot.training import current_model, learned_languages
 from bot.turn import Road
 
 LARGEST_BODY = 64 * 1024
@@ -34,9 +35,7 @@ def create_app(settings: Settings, data_dir: Path, engine: EngineClient) -> web.
     """The edge's application. Raises CatalogError, LanguagesError or ContactsError where the data cannot be used."""
     app = web.Application(middlewares=[middlewares.calm_errors], client_max_size=LARGEST_BODY)
     app[web_channel.SETTINGS] = settings
-    app[web_channel.ROAD] = Road(
-        settings, Catalog.load(data_dir, settings.words.show_fuzzy), Detector.from_data(data_dir), engine
-    )
+    app[web_channel.ROAD] = Road(settings, Catalog.load(data_dir, settings.words.show_fuzzy), Detector.train([]), engine)
     app[web_channel.MEMORY] = Memory(
         settings.conversation.idle_minutes * 60,
         settings.conversation.most_hours * 3600,
@@ -46,8 +45,28 @@ def create_app(settings: Settings, data_dir: Path, engine: EngineClient) -> web.
     app[web_channel.FILES] = web_channel.static_files()
     app.add_routes(ROUTES)
     app.on_response_prepare.append(middlewares.headers)
+    app.cleanup_ctx.append(_learn_languages(data_dir))
     app.cleanup_ctx.append(_expire)
     return app
+
+
+def _learn_languages(data_dir: Path) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Load what training learned of the languages, or learn it here where there is no model yet, while the page answers."""
+
+    def detector() -> Detector:
+        learned = learned_languages(current_model(data_dir.parent))
+        return Detector.load(learned) if learned.exists() else Detector.from_data(data_dir)
+
+    async def context(app: web.Application) -> AsyncIterator[None]:
+        async def load() -> None:
+            app[web_channel.ROAD].detector = await asyncio.to_thread(detector)
+            logs.event("languages_ready")
+
+        task = asyncio.create_task(load())
+        yield
+        task.cancel()
+
+    return context
 
 
 async def _expire(app: web.Application) -> AsyncIterator[None]:

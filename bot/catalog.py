@@ -32,9 +32,7 @@ GIVEN = frozenset({"language", "languages", "days", "from", "to"})
 # Latin word or run (a Swedish term in parentheses). Neither may pull its neighbours around.
 _LATIN = "A-Za-zÅÄÖåäöÉé"
 _WORD = rf"[{_LATIN}0-9§](?:[{_LATIN}0-9:.'’-]*[{_LATIN}0-9])?"
-_LEFT_TO_RIGHT = re.compile(
-    rf"(?<=«)(?=[^«»]*[{_LATIN}])[^«»\u0590-\u08ff]+(?=»)|(?=[{_LATIN}]){_WORD}(?:\.? {_WORD})*"
-)
+_LEFT_TO_RIGHT = re.compile(rf"(?<=«)(?=[^«»]*[{_LATIN}])[^«»\u0590-\u08ff]+(?=»)|(?=[{_LATIN}]){_WORD}(?:\.? {_WORD})*")
 _PARTS = string.Formatter().parse
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bot.language.detection import Detector
 from bot.settings import Settings
 
 MODELS = Path("models")
@@ -43,13 +44,18 @@ def current_model(root: Path) -> Path:
     return root / MODELS / f"andrum-{digest.hexdigest()[:12]}.tar.gz"
 
 
+def learned_languages(model: Path) -> Path:
+    """What was learned of the languages, in a file beside the model, for the edge, which cannot read Rasa's archives."""
+    return model.with_name(model.name.replace(".tar.gz", ".languages.json"))
+
+
 def train(root: Path, settings: Settings, force: bool = False) -> Path:
     """Return the model for the data as it is now, training it first if it is not there (or `force`).
 
     Prints what it does, since it takes from half a minute up. Raises TrainingFailed. Imports Rasa.
     """
     model = current_model(root)
-    if model.exists() and not force:
+    if model.exists() and learned_languages(model).exists() and not force:
         print(f"Model: {model.name} is up to date.", flush=True)
         return model
     began = time.monotonic()
@@ -76,9 +82,12 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
         )
         if result.code != 0 or not result.model:
             raise TrainingFailed("Rasa made no model; see its messages above.")
+        languages = Path(scratch) / "languages.json"
+        Detector.from_data(root / "data").save(languages)
+        os.replace(languages, learned_languages(model))
         os.replace(result.model, model)
-    for old in model.parent.glob("andrum-*.tar.gz"):
-        if old != model:
+    for old in model.parent.glob("andrum-*"):
+        if old not in (model, learned_languages(model)):
             old.unlink()
     print(f"Model: {model.name} ready after {time.monotonic() - began:.0f} s.", flush=True)
     return model

@@ -40,9 +40,10 @@ DANGER = "in_danger"
 NOT_UNDERSTOOD = frozenset({"clarify", "menu", "not_understood_again", "out_of_scope"})
 
 
-@dataclass(frozen=True)
+@dataclass
 class Road:
-    """What a turn needs, made once at the start of the edge."""
+    """What a turn needs, made once at the start of the edge. The detector knows no language until it has been loaded, some
+    moments after the edge answers; until then the page's own language is used."""
 
     settings: Settings
     catalog: Catalog

@@ -31,11 +31,17 @@ DETECTOR = Detector.from_data(DATA)
 
 @pytest.fixture
 async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
-    monkeypatch.setattr(Detector, "from_data", lambda data_dir: DETECTOR)  # the same one for all tests: it takes a while
+    # The same one for all tests: it takes a while.
+    monkeypatch.setattr(Detector, "from_data", lambda data_dir: DETECTOR)
+    monkeypatch.setattr(Detector, "load", lambda path: DETECTOR)
     settings = Settings(web=WebSettings("https://example.org/", ("https://partner.example",)), engine=EngineSettings(1.0))
     middlewares.say_nothing_of_malformed_requests()
     app = create_app(settings, DATA, EngineClient(tmp_path / "none", "secret"))
     async with TestClient(TestServer(app)) as one:
+        for _ in range(1000):
+            if app[web_channel.ROAD].detector is DETECTOR:
+                break
+            await asyncio.sleep(0.001)
         yield one
 
 

@@ -90,6 +90,10 @@ def page_language(catalog: Catalog, header: str | None) -> str:
 
 
 def _browser_language(request: web.Request) -> str:
+    """The language a partner's widget asks for (`/?language=ro`), else the best for the browser."""
+    asked = request.query.get("language", "")
+    if asked in request.app[ROAD].catalog.languages:
+        return asked
     return page_language(request.app[ROAD].catalog, request.headers.get("Accept-Language"))
 
 
@@ -179,7 +183,7 @@ async def forget(request: web.Request) -> web.Response:
 
 async def leave(request: web.Request) -> web.Response:
     """GET /leave: on to an everyday page. A redirect of ours, so that the address she came from is not told."""
-    return web.Response(status=303, headers={"Location": request.app[SETTINGS].web.exit_address, "Clear-Site-Data": '"cache"'})
+    return web.Response(status=303, headers={"Location": request.app[SETTINGS].web.exit_address})
 
 
 def page(
@@ -314,8 +318,8 @@ def bare(request: web.Request) -> web.Response:
     words = catalog.find("emergency", _browser_language(request))
     html = Markup(
         '<!doctype html><html lang="{}" dir="{}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        "<title>112</title>{}</html>"
-    ).format(words.language.tag, words.language.direction, words.html)
+        "<title>{}</title>{}</html>"
+    ).format(words.language.tag, words.language.direction, catalog.word("title", words.language.tag), words.html)
     return web.Response(text=html, content_type="text/html", charset="utf-8", status=500)
 
 

@@ -18,7 +18,7 @@ import importlib.machinery
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 ROOTS = ("tensorflow", "keras", "tensorflow_hub", "tensorflow_text", "tensorflow_addons")
 
@@ -54,7 +54,6 @@ def _empty(name: str) -> _EmptyType:
 
 
 class _EmptyModule(types.ModuleType):
-    __path__: ClassVar[list[str]] = []
     __version__ = "0"
 
     def __getattr__(self, name: str) -> Any:
@@ -72,7 +71,9 @@ class _Importer(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return _EmptyModule(spec.name)
+        module = _EmptyModule(spec.name)
+        module.__path__ = []
+        return module
 
     def exec_module(self, module: types.ModuleType) -> None:
         """An empty module has nothing to run."""

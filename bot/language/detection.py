@@ -14,6 +14,7 @@ words look unlike those of every language is "other".
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -173,6 +174,13 @@ class Detector:
             script: {tag: (float(v[0]), float(v[1])) for tag, v in by_tag.items()} for script, by_tag in kept["usual"].items()
         }
         return cls(counts, kept["share"], usual)
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(self.as_dict(), ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Detector:
+        return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
     def detect(self, text: str, prior: str | None = None) -> Detection:
         """The language of a text; prior is the language of the conversation so far."""
