@@ -17,13 +17,21 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import settings as settings_module
 from bot.settings import Settings, SettingsError
 
+if TYPE_CHECKING:
+    from bot.nlu.model import IntentModel
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 EXIT_CONFIGURATION = 78
+
+
+class NoModel(Exception):
+    """A command needs a model that has not been trained yet."""
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -108,15 +116,21 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parse(arguments: argparse.Namespace) -> int:
-    from bot.nlu.model import load_from_archive, parse_line
+def _understanding() -> IntentModel:
+    """The model for the data as it is now, without Rasa. Raises NoModel."""
+    from bot.nlu.model import load_from_archive
     from bot.training import current_model
 
     model = current_model(ROOT)
     if not model.exists():
-        print("andrum: there is no model for the data as it is now. Run `andrum train` first.", file=sys.stderr)
-        return 1
-    understanding = load_from_archive(model)
+        raise NoModel("there is no model for the data as it is now. Run `andrum train` first.")
+    return load_from_archive(model)
+
+
+def _parse(arguments: argparse.Namespace) -> int:
+    from bot.nlu.model import parse_line
+
+    understanding = _understanding()
     for line in sys.stdin.buffer:
         text = line.decode("utf-8", "replace").strip("\r\n")
         print(json.dumps(parse_line(understanding, text, arguments.lang), ensure_ascii=False), flush=True)
@@ -125,15 +139,9 @@ def _parse(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from bot.nlu.evaluation import EvaluationError, evaluate
-    from bot.nlu.model import load_from_archive
-    from bot.training import current_model
 
-    model = current_model(ROOT)
-    if not model.exists():
-        print("andrum: there is no model for the data as it is now. Run `andrum train` first.", file=sys.stderr)
-        return 1
     try:
-        report = evaluate(load_from_archive(model), arguments.files)
+        report = evaluate(_understanding(), arguments.files)
     except EvaluationError as error:
         print(f"andrum: {error}", file=sys.stderr)
         return 1
@@ -202,6 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"andrum: {error}", file=sys.stderr)
         return 2
+    except NoModel as error:
+        print(f"andrum: {error}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
