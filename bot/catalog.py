@@ -92,8 +92,17 @@ class Catalog:
 
     @classmethod
     def load(cls, data_dir: Path, show_fuzzy: bool = True) -> Catalog:
-        """Read everything. Raises CatalogError with every finding at once."""
-        languages = Languages.load(data_dir)
+        """Read everything. Raises CatalogError with every finding at once.
+
+        `languages` are then those that have words; one that is only understood so far is answered in another.
+        """
+        languages = Languages(
+            [
+                language
+                for language in Languages.load(data_dir)
+                if language.tag == SOURCE_LANGUAGE or (data_dir / "answers" / f"{language.tag}.po").exists()
+            ]
+        )
         placeholders = contacts.load(data_dir)
         answers = _yaml(data_dir / "answers.yml", "answers")
         interface = _yaml(data_dir / "interface.yml", "interface")

@@ -96,7 +96,7 @@ async def _text(road: Road, conversation: Conversation, text: str, deadline: flo
     if message.text.strip(" .!?") == EMERGENCY_WORD:
         return [Reply("in_danger")]
     detection = road.detector.detect(message.text, prior=conversation.language)
-    _hold_language(conversation, detection)
+    unspoken = _hold_language(road, conversation, detection)
     try:
         turn = await road.engine.turn(conversation.id, message.text, None, detection.language, deadline * 0.95)
     except EngineUnavailable:
@@ -105,9 +105,11 @@ async def _text(road: Road, conversation: Conversation, text: str, deadline: flo
     if turn.parse.get("intent") == "affirm" and conversation.offered_language:
         return _change_language(road, conversation, conversation.offered_language)
     changed = any(reply.answer in ABOUT_LANGUAGE for reply in replies)
-    if conversation.language is None and not changed:
+    if unspoken and not changed:
+        replies = _for_unspoken_language(road, conversation, replies, unspoken)
+    elif conversation.language is None and not changed:
         replies = _for_unknown_language(road, conversation, replies)
-    conversation.offered_language = None if changed else _language_to_offer(conversation, detection)
+    conversation.offered_language = None if changed else _language_to_offer(road, conversation, detection)
     if conversation.offered_language:
         tag = conversation.offered_language
         replies.append(Reply("language_offer", (f"language:{tag}",), tag, shown_in=tag))
@@ -125,15 +127,24 @@ def _choice_typed(road: Road, conversation: Conversation, text: str) -> str | No
     return None
 
 
-def _hold_language(conversation: Conversation, detection: Detection) -> None:
-    """Let the first message that tells decide the language of the conversation."""
-    if conversation.language is None and detection.language and detection.confidence >= FIRST_CONFIDENCE:
-        conversation.language = detection.language
+def _hold_language(road: Road, conversation: Conversation, detection: Detection) -> str | None:
+    """Let the first message that tells decide the language of the conversation.
+
+    Returns the tag of a language that the message is surely in and that has no words here, while nothing has been chosen.
+    """
+    tag = detection.language if detection.confidence >= FIRST_CONFIDENCE else None
+    if conversation.language is not None or tag is None:
+        return None
+    if tag not in road.catalog.languages:
+        return tag
+    conversation.language = tag
+    return None
 
 
-def _language_to_offer(conversation: Conversation, detection: Detection) -> str | None:
+def _language_to_offer(road: Road, conversation: Conversation, detection: Detection) -> str | None:
     sure = detection.confidence >= OFFER_CONFIDENCE and detection.letters >= OFFER_LETTERS
-    return detection.language if sure and detection.language != conversation.answer_language else None
+    other = detection.language if detection.language != conversation.answer_language else None
+    return other if sure and other in road.catalog.languages else None
 
 
 def _spoken(road: Road, conversation: Conversation, turn: EngineTurn) -> list[Reply]:
@@ -180,11 +191,31 @@ def _language_choices(road: Road) -> tuple[str, ...]:
 
 def _for_unknown_language(road: Road, conversation: Conversation, replies: list[Reply]) -> list[Reply]:
     """Nothing has told the language: what was understood all the same, and the question in languages she may read."""
-    understood = [reply for reply in replies if reply.answer not in NOT_UNDERSTOOD and reply.answer not in ASIDES]
-    asides = [reply for reply in replies if reply.answer in ASIDES]
-    tags = dict.fromkeys((*LANGUAGES_FOR_UNKNOWN, conversation.page_language))
-    asked = [Reply("language_unknown", _language_choices(road), shown_in=tag) for tag in tags if tag in road.catalog.languages]
+    understood, asides = _understood(replies)
+    asked = [Reply("language_unknown", _language_choices(road), shown_in=tag) for tag in _readable(road, conversation)]
     return understood + asked + asides
+
+
+def _for_unspoken_language(road: Road, conversation: Conversation, replies: list[Reply], tag: str) -> list[Reply]:
+    """The message is in a language that has no words here: what was understood, and the truth about the languages."""
+    understood, asides = _understood(replies)
+    truth = [
+        Reply("language_not_available", _language_choices(road), language=tag, shown_in=shown_in)
+        for shown_in in _readable(road, conversation)
+    ]
+    return understood + truth + asides
+
+
+def _understood(replies: list[Reply]) -> tuple[list[Reply], list[Reply]]:
+    """Answers to what was asked, and what is said beside them; "not understood" is neither."""
+    asides = [reply for reply in replies if reply.answer in ASIDES]
+    return [reply for reply in replies if reply.answer not in NOT_UNDERSTOOD and reply not in asides], asides
+
+
+def _readable(road: Road, conversation: Conversation) -> list[str]:
+    """Swedish and English, and the page's language."""
+    tags = dict.fromkeys((*LANGUAGES_FOR_UNKNOWN, conversation.page_language))
+    return [tag for tag in tags if tag in road.catalog.languages]
 
 
 def _without_engine(road: Road, incoming: Incoming) -> list[Reply]:

@@ -31,14 +31,15 @@ def messages(catalog: Catalog, conversation: Conversation, replies: Sequence[Rep
     shown = []
     for reply in replies:
         values = dict(reply.values)
+        tag = reply.shown_in or conversation.answer_language
         language = catalog.languages.get(reply.language or "")
         if language is not None:
             values.setdefault("language", language.name)
         elif reply.language:
-            names = Locale.parse(conversation.answer_language, sep="-").languages
+            names = Locale.parse(tag, sep="-").languages
             values.setdefault("language", names.get(reply.language, reply.language))
         values.setdefault("languages", ", ".join(language.name for language in catalog.languages))
-        words = catalog.find(reply.answer, reply.shown_in or conversation.answer_language, values)
+        words = catalog.find(reply.answer, tag, values)
         shown.append(Shown(words.html, words.text, words.language.tag, words.language.direction))
     return shown
 
