@@ -27,7 +27,7 @@ class TrainingFailed(RuntimeError):
 
 def ingredients(root: Path) -> Iterator[Path]:
     """Every file that the model is made from, in a fixed order."""
-    for name in ("config.yml", "domain.yml", "data/languages.yml", "data/language_names.yml"):
+    for name in ("config.yml", "domain.yml", "data/languages.yml", "data/language_names.yml", "data/romanisation.yml"):
         yield root / name
     for folder in ("data/nlu", "data/rules", "data/stories", "data/lexicon", "data/concepts"):
         yield from sorted((root / folder).rglob("*.yml"))

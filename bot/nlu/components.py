@@ -37,11 +37,9 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.language.detection import Detector
-from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.language_names import LanguageNames
 from bot.nlu.model import ANSWER, IntentModel
-from bot.nlu.safety import SafetyLexicon
 
 LANGUAGE = "language"
 DECISION = "decision"
@@ -172,12 +170,11 @@ class IntentClassifier(GraphComponent, RasaIntentClassifier):
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """The word lists are no training data of Rasa's, but the model carries them."""
         data_dir = Path(config.get(DATA_DIR, "data"))
-        return _fingerprint(*sorted(data_dir.glob("lexicon/*.yml")), *sorted(data_dir.glob("concepts/*.yml")))
+        lists = [*sorted(data_dir.glob("lexicon/*.yml")), *sorted(data_dir.glob("concepts/*.yml"))]
+        return _fingerprint(data_dir / "romanisation.yml", data_dir / "languages.yml", *lists)
 
     def train(self, training_data: TrainingData) -> Resource:
-        data_dir = Path(self._config[DATA_DIR])
-        lexicon, concepts = SafetyLexicon.load(data_dir / "lexicon"), Concepts.load(data_dir / "concepts")
-        self._model = IntentModel.train(_examples(training_data), lexicon, concepts)
+        self._model = IntentModel.train(_examples(training_data), self._config[DATA_DIR])
         with self._model_storage.write_to(self._resource) as folder:
             self._model.save(folder)
         return self._resource

@@ -1,103 +1,104 @@
 """How the intent model is made from the examples.
 
 On the road: `andrum train` and Rasa's training call it once. It promises: the same model from the same examples; every
-threshold chosen on examples that the model judging them had not learned from, held out whole (no misspelt copy of a
-held-out example is learned); no number of the gate written by hand. It must never need more than scikit-learn, two
-cores and a minute.
+threshold chosen on examples as they look to a model that has not learned from them; no number of the gate written by
+hand. It must never need more than SciPy, two cores and a minute.
+
+How: each language has a head of its own, a linear model of least squares (ridge regression). Its solution gives, without
+learning again, what each example would have got from a model that had learned from all the others (leave-one-out); so the
+thresholds cost nothing, and a language of 2,500 examples is learned in about two seconds.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from itertools import groupby
 
 import numpy as np
 
 from bot.language.detection import Detector
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
-from bot.nlu.features import Features, Numbers, Text
-from bot.nlu.model import Gate, IntentModel, softmax, weigh
-from bot.nlu.normalise import fold, normalise, split_clauses
+from bot.nlu.features import Block, Features, Numbers
+from bot.nlu.model import Gate, Head, IntentModel, of_clauses, reader, softmax, weigh
+from bot.nlu.normalise import normalise, split_clauses
+from bot.nlu.romanisation import Romanisation
 from bot.nlu.safety import SafetyLexicon
 
-SEED = 20
-FOLDS = 3
-COST = 1.0
+# How much the weights are held back; the best of 0.3, 0.5, 1 and 2 when measured.
+RESTRAINT = 0.5
 CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45, 0.6)
 
-# What the gate must hold on held-out examples: at most so many of all messages answered wrongly, right among those
-# answered with a safety intent, found of those that are one, and worth asking back when the first three hold it so often.
+# What the gate must hold on examples as a model sees them that did not learn from them: at most so many of all messages
+# answered wrongly, right among those answered with a safety intent, found of those that are one, and worth asking back when
+# the first three hold it so often.
 MOST_WRONG_ANSWERS = 0.06
 LEAST_RIGHT_SAFETY_ANSWERS = 0.8
 SAFETY_RECALL = 0.97
 LEAST_RIGHT_IN_THREE = 0.5
 
 
-def train(examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concepts) -> IntentModel:
-    if len({example.intent for example in examples}) < 3:
-        raise ValueError("training needs examples of at least three intents in data/nlu")
-    texts: list[Text] = []
-    origin: list[int] = []
-    readers = {language: concepts.reader(language) for language in sorted({example.language for example in examples})}
-    for number, example in enumerate(examples):
-        plain = normalise(example.text)
-        about = readers[example.language](plain)
-        bare = fold(plain)
-        # Also as it is typed on a phone that has no marks.
-        for copy in [plain] if bare == plain else [plain, bare]:
-            texts.append(Text(copy, about))
-            origin.append(number)
-
+def train(
+    examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concepts, romanisation: Romanisation
+) -> IntentModel:
     intents = sorted({example.intent for example in examples})
-    position = {intent: at for at, intent in enumerate(intents)}
-    labels = np.array([position[example.intent] for example in examples])
-    row_of = np.array(origin)
+    if len(intents) < 3:
+        raise ValueError("training needs examples of at least three intents in data/nlu")
+    heads: dict[str, Head] = {}
+    for language, group in groupby(sorted(examples), key=lambda example: example.language):
+        heads[language] = _head(list(group), intents, lexicon, reader(language, concepts, romanisation))
+    detector = Detector.train((example.language, example.text) for example in examples)
+    return IntentModel(intents, heads, lexicon, concepts, romanisation, detector)
+
+
+def _head(
+    examples: Sequence[Example], intents: list[str], lexicon: SafetyLexicon, read: Callable[[str], list[Block]]
+) -> Head:
+    texts = [read(normalise(example.text)) for example in examples]
     features = Features.learn(texts)
     rows = features.matrix(texts)
+    labels = np.searchsorted(intents, [example.intent for example in examples])
+    # The one stands for the bias: a feature that every text has.
+    alike = (rows @ rows.T).toarray() + 1
+    duals, inverse = _solve(alike, labels, len(intents))
+    own = np.diag(inverse)[:, None]
+    whole = _targets(labels, len(intents)) - duals / own
 
-    weights, bias = _fit(rows, labels[row_of], len(intents))
-    model = IntentModel(
-        intents,
-        features,
-        weights.astype(np.float16),
-        bias.astype(np.float32),
-        Gate(1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
-        lexicon,
-        concepts,
-        Detector.train((example.language, example.text) for example in examples),
-    )
-    dice = random.Random(SEED)
-    fold_of = np.array([dice.randrange(FOLDS) for _ in examples])
-    first_row = np.searchsorted(row_of, np.arange(len(examples)))
-    # What each example looks like to a model that has not learned from it: the whole of it, and its clauses.
-    whole = np.zeros((len(examples), len(intents)))
-    clauses = np.zeros_like(whole)
-    several = np.array([len(split_clauses(example.text)) > 1 for example in examples])
-    for number in range(FOLDS):
-        held = fold_of == number
-        learned = ~held[row_of]
-        weights, bias = _fit(rows[learned], labels[row_of][learned], len(intents))
-        whole[held] = clauses[held] = rows[first_row[held]] @ weights + bias
-        judge = IntentModel(intents, features, weights, bias, model.gate, lexicon, concepts, model.detector)
-        for at in np.flatnonzero(held & several):
-            clauses[at] = judge.evidence(examples[at].text, examples[at].language)[1]
+    clauses = whole.copy()
+    pieces = [split_clauses(example.text) for example in examples]
+    several = np.array([len(of_example) > 1 for of_example in pieces])
+    origin = np.array([at for at in np.flatnonzero(several) for _ in pieces[at]], dtype=int)
+    if len(origin):
+        like_others = (features.matrix([read(piece) for at in np.flatnonzero(several) for piece in pieces[at]]) @ rows.T).toarray()
+        like_others += 1
+        # What the example itself has added to the margins of its clauses is taken off again.
+        added = (like_others * inverse[origin]).sum(axis=1, keepdims=True) / own[origin]
+        margins = like_others @ duals - added * duals[origin]
+        for at in np.flatnonzero(several):
+            clauses[at] = of_clauses(margins[origin == at])
     signs = np.array([bool(lexicon.find(example.text, example.language).seen) for example in examples])
-    model.gate = _choose_gate(whole, clauses, labels, several, signs, intents, lexicon.intents)
-    return model
+    gate = _choose_gate(whole, clauses, labels, several, signs, intents, lexicon.intents)
+    return Head.from_weights(features, np.asarray(rows.T @ duals), duals.sum(axis=0), gate)
 
 
-def _fit(rows: Any, labels: Numbers, count: int) -> tuple[Numbers, Numbers]:
-    from sklearn.svm import LinearSVC
+def _targets(labels: Numbers, count: int) -> Numbers:
+    targets = np.full((len(labels), count), -1, dtype=np.float32)
+    targets[np.arange(len(labels)), labels] = 1
+    return targets
 
-    classifier = LinearSVC(C=COST, random_state=SEED).fit(rows, labels)
-    # An intent whose examples are all held out is never the best.
-    weights = np.zeros((rows.shape[1], count))
-    bias = np.full(count, -2.0)
-    weights[:, classifier.classes_] = classifier.coef_.T
-    bias[classifier.classes_] = classifier.intercept_
-    return weights, bias
+
+def _solve(alike: Numbers, labels: Numbers, count: int) -> tuple[Numbers, Numbers]:
+    """The dual weights of each example, and the inverse that the leave-one-out values are read from."""
+    from scipy.linalg.lapack import spotrf, spotri
+
+    alike = alike.astype(np.float32)
+    alike[np.diag_indices_from(alike)] += RESTRAINT
+    factor, failed = spotrf(alike, lower=1, overwrite_a=1)
+    lower, failed_too = spotri(factor, lower=1, overwrite_c=1)
+    if failed or failed_too:
+        raise ArithmeticError("the examples could not be solved for; this should not happen with any restraint above 0")
+    inverse = np.tril(lower) + np.tril(lower, -1).T
+    return inverse @ _targets(labels, count), inverse
 
 
 def _choose_gate(
