@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from bot.language.detection import Detector
 from bot.settings import Settings
@@ -67,19 +68,25 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
         host.prepare(settings, Path(scratch))
         import rasa.model_training
         import structlog
+        from rasa.shared.importers.importer import TrainingDataImporter
+
+        from bot.nlu.importer import ExamplesImporter
 
         # Unconfigured, structlog prints every step at debug.
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         os.chdir(root)
-        result = rasa.model_training.train(
-            domain="domain.yml",
-            config="config.yml",
-            training_files="data",
-            output=scratch,
-            fixed_model_name=model.name.removesuffix(".tar.gz"),
-            # Rasa's cache knows a component by its class's own source only, not by the modules it uses.
-            force_training=True,
-        )
+        importer = ExamplesImporter(root)
+        # Rasa would wrap an importer from config.yml into three others, each of which copies all examples.
+        with mock.patch.object(TrainingDataImporter, "load_from_config", lambda *_, **__: importer):
+            result = rasa.model_training.train(
+                domain="domain.yml",
+                config="config.yml",
+                training_files="data",
+                output=scratch,
+                fixed_model_name=model.name.removesuffix(".tar.gz"),
+                # Rasa's cache knows a component by its class's own source only, not by the modules it uses.
+                force_training=True,
+            )
         if result.code != 0 or not result.model:
             raise TrainingFailed("Rasa made no model; see its messages above.")
         languages = Path(scratch) / "languages.json"

@@ -11,7 +11,10 @@ thresholds cost nothing, and a language of 2,500 examples is learned in about tw
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 
 import numpy as np
@@ -27,6 +30,8 @@ from bot.nlu.safety import SafetyLexicon
 
 # How much the weights are held back; the best of 0.3, 0.5, 1 and 2 when measured.
 RESTRAINT = 0.5
+# Each needs a quarter of a gigabyte.
+MOST_PROCESSES = 4
 CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45, 0.6)
 
 # What the gate must hold on examples as a model sees them that did not learn from them: at most so many of all messages
@@ -44,11 +49,38 @@ def train(
     intents = sorted({example.intent for example in examples})
     if len(intents) < 3:
         raise ValueError("training needs examples of at least three intents in data/nlu")
-    heads: dict[str, Head] = {}
-    for language, group in groupby(sorted(examples), key=lambda example: example.language):
-        heads[language] = _head(list(group), intents, lexicon, reader(language, concepts, romanisation))
+    by_language = {
+        language: list(group) for language, group in groupby(sorted(examples), key=lambda example: example.language)
+    }
+
+    def head(language: str) -> Head:
+        return _head(by_language[language], intents, lexicon, reader(language, concepts, romanisation))
+
+    heads = _each(head, sorted(by_language))
     detector = Detector.train((example.language, example.text) for example in examples)
     return IntentModel(intents, heads, lexicon, concepts, romanisation, detector)
+
+
+def _each(head: Callable[[str], Head], languages: Sequence[str]) -> dict[str, Head]:
+    """The head of each language, on as many cores as there are; each is the same as if it had been made alone."""
+    workers = min(MOST_PROCESSES, os.cpu_count() or 1, len(languages))
+    if workers < 2:
+        return {language: head(language) for language in languages}
+    # Forked, the processes have the examples already: nothing is sent to them but the language.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, context, initializer=_take, initargs=(head,)) as pool:
+        return dict(zip(languages, pool.map(_taken, languages), strict=True))
+
+
+_heads: list[Callable[[str], Head]] = []
+
+
+def _take(head: Callable[[str], Head]) -> None:
+    _heads[:] = [head]
+
+
+def _taken(language: str) -> Head:
+    return _heads[0](language)
 
 
 def _head(
