@@ -28,8 +28,10 @@ class TrainingFailed(RuntimeError):
 
 def ingredients(root: Path) -> Iterator[Path]:
     """Every file that the model is made from, in a fixed order."""
-    for name in ("config.yml", "domain.yml", "data/languages.yml", "data/language_names.yml", "data/romanisation.yml"):
+    for name in ("config.yml", "domain.yml"):
         yield root / name
+    for name in ("languages", "language_names", "language_others", "romanisation"):
+        yield root / "data" / f"{name}.yml"
     for folder in ("data/nlu", "data/rules", "data/stories", "data/lexicon", "data/concepts"):
         yield from sorted((root / folder).rglob("*.yml"))
     for folder in ("bot/nlu", "bot/language"):
@@ -77,7 +79,7 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
         os.chdir(root)
         importer = ExamplesImporter(root)
         # Rasa would wrap an importer from config.yml into three others, each of which copies all examples.
-        with mock.patch.object(TrainingDataImporter, "load_from_config", lambda *_, **__: importer):
+        with mock.patch.object(TrainingDataImporter, "load_from_config", return_value=importer):
             result = rasa.model_training.train(
                 domain="domain.yml",
                 config="config.yml",

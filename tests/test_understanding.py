@@ -39,10 +39,10 @@ def concepts() -> Concepts:
 
 
 @pytest.fixture(scope="module")
-def model(lexicon: SafetyLexicon, concepts: Concepts, tmp_path_factory: pytest.TempPathFactory) -> IntentModel:
+def model(tmp_path_factory: pytest.TempPathFactory) -> IntentModel:
     """Trained, kept and read again, as it is used."""
     folder = tmp_path_factory.mktemp("model")
-    IntentModel.train(read_examples(DATA), lexicon, concepts).save(folder)
+    IntentModel.train(read_examples(DATA), DATA).save(folder)
     return IntentModel.load(folder)
 
 
@@ -177,17 +177,29 @@ class TestModel:
         )
         assert parse.intent == "ask_lawyer"
 
-    def test_the_same_examples_give_the_same_model(self, lexicon: SafetyLexicon, concepts: Concepts) -> None:
+    def test_the_same_examples_give_the_same_model(self) -> None:
         few = [e for e in read_examples(DATA) if e.intent in {"greet", "ask_lawyer", "in_danger", "ask_money"}]
-        one, other = (IntentModel.train(few, lexicon, concepts) for _ in range(2))
-        assert one.gate == other.gate
-        assert np.array_equal(one.weights, other.weights)
+        one, other = (IntentModel.train(few, DATA) for _ in range(2))
+        for language, head in one.heads.items():
+            assert head.gate == other.heads[language].gate
+            assert np.array_equal(head.steps, other.heads[language].steps)
+
+    def test_a_language_is_learned_alike_whichever_others_there_are(self) -> None:
+        few = [e for e in read_examples(DATA) if e.intent in {"greet", "ask_lawyer", "in_danger", "ask_money"}]
+        alone, beside = (IntentModel.train([e for e in few if e.language in tags], DATA) for tags in ({"sv"}, {"sv", "ro"}))
+        assert np.array_equal(alone.heads["sv"].steps, beside.heads["sv"].steps)
 
     def test_thresholds_are_in_order(self, model: IntentModel) -> None:
-        gate = model.gate
-        assert 0 < gate.answer_safety_from <= gate.answer_from < 1
-        assert 0 < gate.safety_share < gate.answer_from
-        assert 0 < gate.clarify_from < 1
+        for head in model.heads.values():
+            gate = head.gate
+            assert 0 < gate.answer_safety_from <= gate.answer_from < 1
+            assert 0 < gate.safety_share < gate.answer_from
+            assert 0 < gate.clarify_from < 1
+
+    def test_what_another_language_says_is_not_answered_as_if_it_were_understood(self, model: IntentModel) -> None:
+        parse = model.parse("mein Chef hat mir seit drei Monaten keinen Lohn bezahlt")
+        assert parse.language is None
+        assert parse.decision != ANSWER
 
     def test_read_from_a_rasa_archive(self, model: IntentModel, tmp_path: Path) -> None:
         model.save(tmp_path / "model")
@@ -208,9 +220,9 @@ class TestModel:
         with pytest.raises(ValueError, match="no intent model"):
             load_from_archive(archive)
 
-    def test_too_few_intents_are_refused(self, lexicon: SafetyLexicon, concepts: Concepts) -> None:
+    def test_too_few_intents_are_refused(self) -> None:
         with pytest.raises(ValueError, match="three intents"):
-            IntentModel.train([e for e in read_examples(DATA) if e.intent == "greet"], lexicon, concepts)
+            IntentModel.train([e for e in read_examples(DATA) if e.intent == "greet"], DATA)
 
     @given(text=st.text(max_size=300))
     def test_any_text_is_taken_and_means_the_same_each_time(self, model: IntentModel, text: str) -> None:
@@ -229,12 +241,16 @@ class TestHeldOut:
         assert {path.stem for path in HELD_OUT} == set(Languages.load(DATA).tags)
 
     def test_none_of_them_was_learned(self) -> None:
-        learned = {normalise(example.text) for example in read_examples(DATA)}
+        learned = {(example.language, normalise(example.text)) for example in read_examples(DATA)}
         for path in HELD_OUT:
-            cases = read_cases(path)
-            # Two people may well write the same few words.
-            seen = [case for case in cases if normalise(case.text) in learned]
-            assert len(seen) <= 0.05 * len(cases), f"{path.name}: {len(seen)} sentences are training examples"
+            seen = [number for number, case in enumerate(read_cases(path), 2) if (path.stem, normalise(case.text)) in learned]
+            assert not seen, f"{path.name}: lines {seen} are training examples too; take those out of data/nlu/{path.stem}"
+
+    def test_no_example_stands_in_two_intents_of_a_language(self) -> None:
+        intents: dict[tuple[str, str], str] = {}
+        for example in read_examples(DATA):
+            before = intents.setdefault((example.language, normalise(example.text)), example.intent)
+            assert before == example.intent, f"data/nlu/{example.language}: an example of {before} and of {example.intent}"
 
     @pytest.mark.parametrize("language", [path.stem for path in HELD_OUT])
     def test_every_language(self, figures: dict[str, dict[str, dict[str, float]]], language: str) -> None:

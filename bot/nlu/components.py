@@ -36,7 +36,7 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.language.detection import Detector
+from bot.language.detection import OTHERS, Detector, read_others
 from bot.nlu.examples import Example
 from bot.nlu.language_names import LanguageNames
 from bot.nlu.model import ANSWER, IntentModel
@@ -77,10 +77,21 @@ def _fingerprint(*paths: Path) -> str:
 class LanguageIdentifier(GraphComponent):
     """Says which language a message is read as: the edge's word for it where it gave one, otherwise its own finding."""
 
-    def __init__(self, model_storage: ModelStorage, resource: Resource, detector: Detector | None = None) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        detector: Detector | None = None,
+    ) -> None:
+        self._config = config
         self._model_storage = model_storage
         self._resource = resource
         self._detector = detector
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return {DATA_DIR: "data"}
 
     @classmethod
     def create(
@@ -90,7 +101,7 @@ class LanguageIdentifier(GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> LanguageIdentifier:
-        return cls(model_storage, resource)
+        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -103,10 +114,16 @@ class LanguageIdentifier(GraphComponent):
     ) -> LanguageIdentifier:
         with model_storage.read_from(resource) as folder:
             kept = json.loads((folder / _DETECTOR_FILE).read_text(encoding="utf-8"))
-        return cls(model_storage, resource, Detector.from_dict(kept))
+        return cls(config, model_storage, resource, Detector.from_dict(kept))
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """The languages that are not ours are no training data of Rasa's, but the model carries them."""
+        return _fingerprint(Path(config.get(DATA_DIR, "data")) / OTHERS)
 
     def train(self, training_data: TrainingData) -> Resource:
-        self._detector = Detector.train((example.language, example.text) for example in _examples(training_data))
+        examples = ((example.language, example.text) for example in _examples(training_data))
+        self._detector = Detector.train(examples, read_others(self._config[DATA_DIR]))
         with self._model_storage.write_to(self._resource) as folder:
             content = json.dumps(self._detector.as_dict(), ensure_ascii=False)
             (folder / _DETECTOR_FILE).write_text(content, encoding="utf-8")

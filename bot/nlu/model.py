@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bot.language.detection import Detector
+from bot.language.detection import Detector, read_others
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.features import Block, Features, Numbers, Text, blocks
@@ -126,6 +126,7 @@ class IntentModel:
             SafetyLexicon.load(data / "lexicon"),
             Concepts.load(data / "concepts"),
             Romanisation.load(data),
+            read_others(data),
         )
 
     def parse(self, text: str, language: str | None = None) -> Parse:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 
@@ -44,20 +44,23 @@ LEAST_RIGHT_IN_THREE = 0.5
 
 
 def train(
-    examples: Sequence[Example], lexicon: SafetyLexicon, concepts: Concepts, romanisation: Romanisation
+    examples: Sequence[Example],
+    lexicon: SafetyLexicon,
+    concepts: Concepts,
+    romanisation: Romanisation,
+    others: Iterable[tuple[str, str]] = (),
 ) -> IntentModel:
+    """others: texts in languages that are not ours, with their tags."""
     intents = sorted({example.intent for example in examples})
     if len(intents) < 3:
         raise ValueError("training needs examples of at least three intents in data/nlu")
-    by_language = {
-        language: list(group) for language, group in groupby(sorted(examples), key=lambda example: example.language)
-    }
+    by_language = {language: list(group) for language, group in groupby(sorted(examples), key=lambda example: example.language)}
 
     def head(language: str) -> Head:
         return _head(by_language[language], intents, lexicon, reader(language, concepts, romanisation))
 
     heads = _each(head, sorted(by_language))
-    detector = Detector.train((example.language, example.text) for example in examples)
+    detector = Detector.train(((example.language, example.text) for example in examples), others)
     return IntentModel(intents, heads, lexicon, concepts, romanisation, detector)
 
 
@@ -83,9 +86,7 @@ def _taken(language: str) -> Head:
     return _heads[0](language)
 
 
-def _head(
-    examples: Sequence[Example], intents: list[str], lexicon: SafetyLexicon, read: Callable[[str], list[Block]]
-) -> Head:
+def _head(examples: Sequence[Example], intents: list[str], lexicon: SafetyLexicon, read: Callable[[str], list[Block]]) -> Head:
     texts = [read(normalise(example.text)) for example in examples]
     features = Features.learn(texts)
     rows = features.matrix(texts)
@@ -101,7 +102,9 @@ def _head(
     several = np.array([len(of_example) > 1 for of_example in pieces])
     origin = np.array([at for at in np.flatnonzero(several) for _ in pieces[at]], dtype=int)
     if len(origin):
-        like_others = (features.matrix([read(piece) for at in np.flatnonzero(several) for piece in pieces[at]]) @ rows.T).toarray()
+        like_others = (
+            features.matrix([read(piece) for at in np.flatnonzero(several) for piece in pieces[at]]) @ rows.T
+        ).toarray()
         like_others += 1
         # What the example itself has added to the margins of its clauses is taken off again.
         added = (like_others * inverse[origin]).sum(axis=1, keepdims=True) / own[origin]
