@@ -51,6 +51,8 @@ SURE_ENOUGH_OF_SHARED_WORDS = 0.4
 FOREIGN = 2.6
 SAMPLED_TEXTS = 80
 MOST_WORDS = 24
+# The words of a story are about one thing: more of them say little more about whether it is one of our languages.
+MOST_INDEPENDENT = 4
 # An n-gram of so many letters that a language's examples have once says little and fills the memory.
 SELDOM_FROM_LETTERS = 4
 PLACE_BITS = 24
@@ -305,7 +307,7 @@ class Detector:
         mean, spread = usual
         # A shared word looks exactly as usual.
         values = [of_letters.get(best, mean) for of_letters in means]
-        return sum(values) / len(values) < mean - FOREIGN * spread / math.sqrt(len(values))
+        return sum(values) / len(values) < mean - FOREIGN * spread / math.sqrt(min(len(values), MOST_INDEPENDENT))
 
     def _ranking(self, evidence: dict[str, float], prior: str | None) -> list[tuple[str, float]]:
         count = len(evidence)

@@ -39,7 +39,8 @@ CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45, 0.6)
 # the first three hold it so often.
 MOST_WRONG_ANSWERS = 0.06
 LEAST_RIGHT_SAFETY_ANSWERS = 0.8
-SAFETY_RECALL = 0.97
+SAFETY_RECALL = 0.98
+SAFETY_RECALL_ALONE = 0.92
 LEAST_RIGHT_IN_THREE = 0.5
 
 
@@ -167,16 +168,26 @@ def _choose_gate(
     )
     in_three = (order[:, :3] == truth[:, None]).any(axis=1)
     sum_of_three = np.take_along_axis(shares, order[:, :3], axis=1).sum(axis=1)
-    # What the lexicon finds by itself need not be found twice.
-    unsigned = np.where(signs, 1.0, shares[:, is_safety].sum(axis=1))[is_safety[truth]]
+    of_safety = shares[:, is_safety].sum(axis=1)[is_safety[truth]]
+    found_anyway = signs[is_safety[truth]]
     return Gate(
         temperature=temperature,
         clause_share=clause_share,
         answer_from=answer_from,
         answer_safety_from=min(answer_from, answer_safety_from),
         clarify_from=_where_three_help(sum_of_three, in_three),
-        safety_share=float(np.quantile(unsigned, 1 - SAFETY_RECALL)) if len(unsigned) else 1.0,
+        safety_share=_safety_share(of_safety, found_anyway),
     )
+
+
+def _safety_share(shares: Numbers, found_anyway: Numbers) -> float:
+    """From how much of the safety intents together there is an alarm."""
+    if not len(shares):
+        return 1.0
+    # What the lexicon finds by itself need not be found twice; but its writers knew the examples, so it finds more among
+    # them than it will in life, and the classifier must find nearly all alone.
+    together = np.quantile(np.where(found_anyway, 1.0, shares), 1 - SAFETY_RECALL)
+    return float(min(together, np.quantile(shares, 1 - SAFETY_RECALL_ALONE)))
 
 
 def _best_temperature(scores: Numbers, labels: Numbers) -> float:
