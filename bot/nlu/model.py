@@ -145,8 +145,10 @@ class IntentModel:
             decision = CLARIFY
         safety = bool(signs.seen or float(shares[self._safety].sum()) >= gate.safety_share)
         named = signs.decided
-        if named is None and decision != ANSWER and signs.seen:
-            named = next(intent for intent in self.lexicon.intents_by_urgency if intent in signs.seen)
+        if named is None and decision != ANSWER:
+            # A sign, and the classifier thinks of it too. A sign alone puts the line with the number first, and no more.
+            likely = {self.intents[n] for n in order[:3]} & signs.seen
+            named = next((intent for intent in self.lexicon.intents_by_urgency if intent in likely), None)
         if named in self.intents:
             best, decision = self.intents.index(named), ANSWER
             # What the person said outright stands first; the rest keeps its order.

@@ -23,7 +23,7 @@ from bot.language.detection import Detector
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.features import Block, Features, Numbers
-from bot.nlu.model import Gate, Head, IntentModel, of_clauses, reader, softmax, weigh
+from bot.nlu.model import OUT_OF_SCOPE, Gate, Head, IntentModel, of_clauses, reader, softmax, weigh
 from bot.nlu.normalise import normalise, split_clauses
 from bot.nlu.romanisation import Romanisation
 from bot.nlu.safety import SafetyLexicon
@@ -35,12 +35,13 @@ MOST_PROCESSES = 4
 CLAUSE_SHARES = (0.0, 0.15, 0.3, 0.45, 0.6)
 
 # What the gate must hold on examples as a model sees them that did not learn from them: at most so many of all messages
-# answered wrongly, right among those answered with a safety intent, found of those that are one, and worth asking back when
-# the first three hold it so often.
+# answered wrongly, and of those that are about something else; right among those answered with a safety intent; found of
+# those that are one; and worth asking back when the first three hold it so often.
 MOST_WRONG_ANSWERS = 0.06
+MOST_ANSWERED_OUTSIDE = 0.08
 LEAST_RIGHT_SAFETY_ANSWERS = 0.8
-SAFETY_RECALL = 0.98
-SAFETY_RECALL_ALONE = 0.92
+SAFETY_RECALL = 0.97
+SAFETY_RECALL_ALONE = 0.9
 LEAST_RIGHT_IN_THREE = 0.5
 
 
@@ -161,7 +162,14 @@ def _choose_gate(
     top = np.take_along_axis(shares, order[:, :1], axis=1)[:, 0]
     right = best == truth
     is_safety = np.array([intent in safety_intents for intent in intents])
-    answer_from = _lowest(top, lambda chosen: float((chosen & ~right).mean()) <= MOST_WRONG_ANSWERS)
+    outside = np.array([intent == OUT_OF_SCOPE for intent in intents])[truth]
+    answer_from = _lowest(
+        top,
+        lambda chosen: (
+            float((chosen & ~right).mean()) <= MOST_WRONG_ANSWERS
+            and float((chosen & ~right & outside).sum()) <= MOST_ANSWERED_OUTSIDE * max(1, int(outside.sum()))
+        ),
+    )
     names_safety = is_safety[best]
     answer_safety_from = _lowest(
         np.where(names_safety, top, 0.0), lambda chosen: float(right[chosen].mean()) >= LEAST_RIGHT_SAFETY_ANSWERS
