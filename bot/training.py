@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from bot.language.detection import Detector
+from bot.language.detection import DETECTOR_FILE
 from bot.settings import Settings
 
 MODELS = Path("models")
@@ -50,6 +51,15 @@ def current_model(root: Path) -> Path:
 def learned_languages(model: Path) -> Path:
     """What was learned of the languages, in a file beside the model, for the edge, which cannot read Rasa's archives."""
     return model.with_name(model.name.replace(".tar.gz", ".languages.json"))
+
+
+def _detector_in(model: Path) -> bytes:
+    """What the pipeline's language identifier learned, as it is kept in the archive."""
+    with tarfile.open(model) as archive:
+        for member in archive:
+            if member.name.endswith(f"/{DETECTOR_FILE}") and (content := archive.extractfile(member)):
+                return content.read()
+    raise TrainingFailed("the model holds no language identifier; config.yml must name bot.nlu.components.LanguageIdentifier.")
 
 
 def train(root: Path, settings: Settings, force: bool = False) -> Path:
@@ -92,7 +102,7 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
         if result.code != 0 or not result.model:
             raise TrainingFailed("Rasa made no model; see its messages above.")
         languages = Path(scratch) / "languages.json"
-        Detector.from_data(root / "data").save(languages)
+        languages.write_bytes(_detector_in(Path(result.model)))
         os.replace(languages, learned_languages(model))
         os.replace(result.model, model)
     for old in model.parent.glob("andrum-*"):

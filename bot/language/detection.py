@@ -36,6 +36,8 @@ BELIEF = 0.2
 # Who writes to us writes one of our languages, unless the words say otherwise.
 SHARE_OF_OTHERS = 0.1
 OTHERS = "language_others.yml"
+# As it is kept in a model.
+DETECTOR_FILE = "andrum-detector.json"
 # Evidence per n-gram is mixed with what all languages have in common, so that no language wins by what none has seen.
 COMMON_SHARE = 0.08
 UNSEEN = 1e-7

@@ -36,7 +36,7 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.language.detection import OTHERS, Detector, read_others
+from bot.language.detection import DETECTOR_FILE, OTHERS, Detector, read_others
 from bot.nlu.examples import Example
 from bot.nlu.language_names import LanguageNames
 from bot.nlu.model import ANSWER, IntentModel
@@ -45,7 +45,6 @@ LANGUAGE = "language"
 DECISION = "decision"
 SAFETY = "safety"
 DATA_DIR = "data_dir"
-_DETECTOR_FILE = "andrum-detector.json"
 _NAMES_FILE = "andrum-language-names.json"
 
 
@@ -113,7 +112,7 @@ class LanguageIdentifier(GraphComponent):
         **kwargs: Any,
     ) -> LanguageIdentifier:
         with model_storage.read_from(resource) as folder:
-            kept = json.loads((folder / _DETECTOR_FILE).read_text(encoding="utf-8"))
+            kept = json.loads((folder / DETECTOR_FILE).read_text(encoding="utf-8"))
         return cls(config, model_storage, resource, Detector.from_dict(kept))
 
     @classmethod
@@ -126,7 +125,7 @@ class LanguageIdentifier(GraphComponent):
         self._detector = Detector.train(examples, read_others(self._config[DATA_DIR]))
         with self._model_storage.write_to(self._resource) as folder:
             content = json.dumps(self._detector.as_dict(), ensure_ascii=False)
-            (folder / _DETECTOR_FILE).write_text(content, encoding="utf-8")
+            (folder / DETECTOR_FILE).write_text(content, encoding="utf-8")
         return self._resource
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
