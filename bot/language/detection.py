@@ -82,7 +82,14 @@ class OthersError(ValueError):
 class _Script:
     """The languages that have examples in one script, and what their words look like."""
 
-    def __init__(self, counts: dict[str, Counter[str]], share: dict[str, float], others: frozenset[str]) -> None:
+    def __init__(
+        self,
+        counts: dict[str, Counter[str]],
+        share: dict[str, float],
+        others: frozenset[str],
+        grams: dict[str, Any] | None = None,
+    ) -> None:
+        """grams: what as_dict() kept, so that it need not be counted again."""
         self.languages = sorted(counts)
         self.words = {tag: counts[tag] for tag in self.languages}
         part_in_script = {tag: max(share[tag], LEAST_SCRIPT_SHARE) for tag in self.languages}
@@ -95,6 +102,19 @@ class _Script:
             word for tag in self.languages for word, count in counts[tag].items() if count > 1 and tag not in others
         )
         self.shared = {word for word, languages in used_by.items() if languages > 1}
+        # How often each n-gram stands in each language that has it: the language's place in the list and the times, in one
+        # number, or several numbers where several languages have it; so a hundred thousand of them need little memory.
+        self.grams: dict[str, int | tuple[int, ...]] = {}
+        self.gram_totals: list[int] = []
+        if grams is None:
+            self._count_grams(counts, part_in_script, others)
+        else:
+            self.gram_totals = list(grams["totals"])
+            self.grams = {
+                gram: tuple(packed) if isinstance(packed, list) else packed for gram, packed in grams["packed"].items()
+            }
+
+    def _count_grams(self, counts: dict[str, Counter[str]], part_in_script: dict[str, float], others: frozenset[str]) -> None:
         # A word belongs to the languages that use it most, one that seldom writes in this script counting little; to the
         # others it is borrowed, and its letters are not theirs.
         use = {
@@ -106,18 +126,13 @@ class _Script:
         for of_language in use.values():
             for word, weight in of_language.items():
                 most[word] = max(weight, most.get(word, 0.0))
-        counted: dict[str, int] = {}
-        totals = [0] * len(self.languages)
-        # How often each n-gram stands in each language that has it: the language's place in the list and the times, in one
-        # number, or several numbers where several languages have it; so a hundred thousand of them need little memory.
-        self.grams: dict[str, int | tuple[int, ...]] = {}
         for place, tag in enumerate(self.languages):
-            counted.clear()
+            counted: dict[str, int] = {}
             for word, count in counts[tag].items():
                 if tag in others or use[tag][word] == most[word]:
                     for gram in _grams(word):
                         counted[gram] = counted.get(gram, 0) + count
-            totals[place] = max(1, sum(counted.values()))
+            self.gram_totals.append(max(1, sum(counted.values())))
             for gram, count in counted.items():
                 if count == 1 and len(gram) >= SELDOM_FROM_LETTERS and tag not in others:
                     continue
@@ -127,7 +142,9 @@ class _Script:
                     self.grams[gram] = packed
                 else:
                     self.grams[gram] = (*known, packed) if isinstance(known, tuple) else (known, packed)
-        self.gram_totals = totals
+
+    def grams_as_dict(self) -> dict[str, Any]:
+        return {"totals": self.gram_totals, "packed": self.grams}
 
     def _rates(self, gram: str) -> list[tuple[int, float]]:
         """The places of the languages that have an n-gram, and how often it stands in each."""
@@ -183,12 +200,15 @@ class Detector:
         share: dict[str, dict[str, float]],
         usual: dict[str, dict[str, tuple[float, float]]],
         others: Iterable[str] = (),
+        grams: dict[str, Any] | None = None,
     ) -> None:
         self._counts = counts
         self._share = share
         self._usual = usual
         self._others = frozenset(others)
-        self._scripts = {script: _Script(by_tag, share[script], self._others) for script, by_tag in counts.items()}
+        self._scripts = {
+            script: _Script(by_tag, share[script], self._others, (grams or {}).get(script)) for script, by_tag in counts.items()
+        }
         self.languages = tuple(sorted({tag for by_tag in counts.values() for tag in by_tag} - self._others))
 
     @classmethod
@@ -224,7 +244,13 @@ class Detector:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; holds words and how often, no text."""
-        return {"counts": self._counts, "share": self._share, "usual": self._usual, "others": sorted(self._others)}
+        return {
+            "counts": self._counts,
+            "share": self._share,
+            "usual": self._usual,
+            "others": sorted(self._others),
+            "grams": {script: model.grams_as_dict() for script, model in self._scripts.items()},
+        }
 
     @classmethod
     def from_dict(cls, kept: dict[str, Any]) -> Detector:
@@ -232,7 +258,7 @@ class Detector:
         usual = {
             script: {tag: (float(v[0]), float(v[1])) for tag, v in by_tag.items()} for script, by_tag in kept["usual"].items()
         }
-        return cls(counts, kept["share"], usual, kept["others"])
+        return cls(counts, kept["share"], usual, kept["others"], kept["grams"])
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(self.as_dict(), ensure_ascii=False), encoding="utf-8")
