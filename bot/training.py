@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
-from bot.language.detection import Detector
+from bot.language.detection import DETECTOR_FILE
 from bot.settings import Settings
 
 MODELS = Path("models")
@@ -27,8 +29,10 @@ class TrainingFailed(RuntimeError):
 
 def ingredients(root: Path) -> Iterator[Path]:
     """Every file that the model is made from, in a fixed order."""
-    for name in ("config.yml", "domain.yml", "data/languages.yml", "data/language_names.yml"):
+    for name in ("config.yml", "domain.yml"):
         yield root / name
+    for name in ("languages", "language_names", "language_others", "romanisation"):
+        yield root / "data" / f"{name}.yml"
     for folder in ("data/nlu", "data/rules", "data/stories", "data/lexicon", "data/concepts"):
         yield from sorted((root / folder).rglob("*.yml"))
     for folder in ("bot/nlu", "bot/language"):
@@ -49,6 +53,15 @@ def learned_languages(model: Path) -> Path:
     return model.with_name(model.name.replace(".tar.gz", ".languages.json"))
 
 
+def _detector_in(model: Path) -> bytes:
+    """What the pipeline's language identifier learned, as it is kept in the archive."""
+    with tarfile.open(model) as archive:
+        for member in archive:
+            if member.name.endswith(f"/{DETECTOR_FILE}") and (content := archive.extractfile(member)):
+                return content.read()
+    raise TrainingFailed("the model holds no language identifier; config.yml must name bot.nlu.components.LanguageIdentifier.")
+
+
 def train(root: Path, settings: Settings, force: bool = False) -> Path:
     """Return the model for the data as it is now, training it first if it is not there (or `force`).
 
@@ -67,23 +80,29 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
         host.prepare(settings, Path(scratch))
         import rasa.model_training
         import structlog
+        from rasa.shared.importers.importer import TrainingDataImporter
+
+        from bot.nlu.importer import ExamplesImporter
 
         # Unconfigured, structlog prints every step at debug.
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         os.chdir(root)
-        result = rasa.model_training.train(
-            domain="domain.yml",
-            config="config.yml",
-            training_files="data",
-            output=scratch,
-            fixed_model_name=model.name.removesuffix(".tar.gz"),
-            # Rasa's cache knows a component by its class's own source only, not by the modules it uses.
-            force_training=True,
-        )
+        importer = ExamplesImporter(root)
+        # Rasa would wrap an importer from config.yml into three others, each of which copies all examples.
+        with mock.patch.object(TrainingDataImporter, "load_from_config", return_value=importer):
+            result = rasa.model_training.train(
+                domain="domain.yml",
+                config="config.yml",
+                training_files="data",
+                output=scratch,
+                fixed_model_name=model.name.removesuffix(".tar.gz"),
+                # Rasa's cache knows a component by its class's own source only, not by the modules it uses.
+                force_training=True,
+            )
         if result.code != 0 or not result.model:
             raise TrainingFailed("Rasa made no model; see its messages above.")
         languages = Path(scratch) / "languages.json"
-        Detector.from_data(root / "data").save(languages)
+        languages.write_bytes(_detector_in(Path(result.model)))
         os.replace(languages, learned_languages(model))
         os.replace(result.model, model)
     for old in model.parent.glob("andrum-*"):

@@ -36,18 +36,15 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.language.detection import Detector
-from bot.nlu.concepts import Concepts
+from bot.language.detection import DETECTOR_FILE, OTHERS, Detector, read_others
 from bot.nlu.examples import Example
 from bot.nlu.language_names import LanguageNames
 from bot.nlu.model import ANSWER, IntentModel
-from bot.nlu.safety import SafetyLexicon
 
 LANGUAGE = "language"
 DECISION = "decision"
 SAFETY = "safety"
 DATA_DIR = "data_dir"
-_DETECTOR_FILE = "andrum-detector.json"
 _NAMES_FILE = "andrum-language-names.json"
 
 
@@ -79,10 +76,21 @@ def _fingerprint(*paths: Path) -> str:
 class LanguageIdentifier(GraphComponent):
     """Says which language a message is read as: the edge's word for it where it gave one, otherwise its own finding."""
 
-    def __init__(self, model_storage: ModelStorage, resource: Resource, detector: Detector | None = None) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        detector: Detector | None = None,
+    ) -> None:
+        self._config = config
         self._model_storage = model_storage
         self._resource = resource
         self._detector = detector
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return {DATA_DIR: "data"}
 
     @classmethod
     def create(
@@ -92,7 +100,7 @@ class LanguageIdentifier(GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> LanguageIdentifier:
-        return cls(model_storage, resource)
+        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -104,14 +112,20 @@ class LanguageIdentifier(GraphComponent):
         **kwargs: Any,
     ) -> LanguageIdentifier:
         with model_storage.read_from(resource) as folder:
-            kept = json.loads((folder / _DETECTOR_FILE).read_text(encoding="utf-8"))
-        return cls(model_storage, resource, Detector.from_dict(kept))
+            kept = json.loads((folder / DETECTOR_FILE).read_text(encoding="utf-8"))
+        return cls(config, model_storage, resource, Detector.from_dict(kept))
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """The languages that are not ours are no training data of Rasa's, but the model carries them."""
+        return _fingerprint(Path(config.get(DATA_DIR, "data")) / OTHERS)
 
     def train(self, training_data: TrainingData) -> Resource:
-        self._detector = Detector.train((example.language, example.text) for example in _examples(training_data))
+        examples = ((example.language, example.text) for example in _examples(training_data))
+        self._detector = Detector.train(examples, read_others(self._config[DATA_DIR]))
         with self._model_storage.write_to(self._resource) as folder:
             content = json.dumps(self._detector.as_dict(), ensure_ascii=False)
-            (folder / _DETECTOR_FILE).write_text(content, encoding="utf-8")
+            (folder / DETECTOR_FILE).write_text(content, encoding="utf-8")
         return self._resource
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
@@ -172,12 +186,11 @@ class IntentClassifier(GraphComponent, RasaIntentClassifier):
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """The word lists are no training data of Rasa's, but the model carries them."""
         data_dir = Path(config.get(DATA_DIR, "data"))
-        return _fingerprint(*sorted(data_dir.glob("lexicon/*.yml")), *sorted(data_dir.glob("concepts/*.yml")))
+        lists = [*sorted(data_dir.glob("lexicon/*.yml")), *sorted(data_dir.glob("concepts/*.yml"))]
+        return _fingerprint(data_dir / "romanisation.yml", data_dir / "languages.yml", *lists)
 
     def train(self, training_data: TrainingData) -> Resource:
-        data_dir = Path(self._config[DATA_DIR])
-        lexicon, concepts = SafetyLexicon.load(data_dir / "lexicon"), Concepts.load(data_dir / "concepts")
-        self._model = IntentModel.train(_examples(training_data), lexicon, concepts)
+        self._model = IntentModel.train(_examples(training_data), self._config[DATA_DIR])
         with self._model_storage.write_to(self._resource) as folder:
             self._model.save(folder)
         return self._resource

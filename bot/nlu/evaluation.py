@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.nlu.model import ANSWER, CLARIFY, FALLBACK, IntentModel
+from bot.nlu.model import ANSWER, CLARIFY, FALLBACK, OUT_OF_SCOPE, IntentModel
 
 COLUMNS = ["style", "intent", "also_right", "text"]
 ALL = "all"
@@ -88,17 +88,18 @@ class Report:
         content = self.as_dict()
         lines = [
             "language style        sentences  first  in 3  answered right | asked back right in 3 | menu | "
-            "wrong answers  safety found  false alarms  language",
+            "wrong answers  safety found  false alarms  outside answered  language",
         ]
         for language, styles in content["figures"].items():
             for style, f in styles.items():
+                answered, asked = _per_cent(f["answered"]), _per_cent(f["asked_back"])
+                right, in_three = _per_cent(f["right_when_answered"]), _per_cent(f["right_in_three_when_asked_back"])
+                wrong, outside = _per_cent(f["wrong_answers"]), _per_cent(f["outside_answered"])
                 lines.append(
                     f"{language:8} {style:12} {f['sentences']:9}  {_per_cent(f['first'])}  {_per_cent(f['in_three'])}"
-                    f"   {_per_cent(f['answered'])} {_per_cent(f['right_when_answered'])} |"
-                    f"     {_per_cent(f['asked_back'])} {_per_cent(f['right_in_three_when_asked_back'])}      |"
-                    f" {_per_cent(f['menu'])}|"
-                    f"     {_per_cent(f['wrong_answers'])}         {_per_cent(f['safety_found'])}"
-                    f"         {_per_cent(f['false_alarms'])}     {_per_cent(f['language_found'])}"
+                    f"   {answered} {right} |     {asked} {in_three}      | {_per_cent(f['menu'])}|"
+                    f"     {wrong}         {_per_cent(f['safety_found'])}         {_per_cent(f['false_alarms'])}"
+                    f"             {outside}     {_per_cent(f['language_found'])}"
                 )
         lines.append("")
         lines.append("most often taken for another:")
@@ -156,6 +157,7 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     asked_back = [o for o in outcomes if o.decision == CLARIFY]
     safety = [o for o in outcomes if o.is_safety]
     others = [o for o in outcomes if not o.is_safety]
+    outside = [o for o in outcomes if o.intent == OUT_OF_SCOPE]
     return {
         "sentences": len(outcomes),
         "first": _share(o.right for o in outcomes),
@@ -168,6 +170,7 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "wrong_answers": _share(o.decision == ANSWER and not o.right for o in outcomes),
         "safety_found": _share(o.safety for o in safety),
         "false_alarms": _share(o.safety for o in others),
+        "outside_answered": _share(o.decision == ANSWER and not o.right for o in outside),
         "language_found": _share(o.language_found for o in outcomes),
     }
 

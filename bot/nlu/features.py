@@ -1,5 +1,6 @@
-"""What the intent model sees of a text: its letters, two to five at a time, its words, one and two at a time, and what
-they are about (bot/nlu/concepts.py), one concept and each two that stand together.
+"""What the intent model sees of a text: its letters, two to five at a time, and its words, one and two at a time, in one
+plain Latin spelling (bot/nlu/romanisation.py); the same as it was written, where that differs; and what it is about
+(bot/nlu/concepts.py), one concept and each two that stand together.
 
 On the road: the same code serves training and every message, so that both see the same. It promises to work for any
 script and to be the same on every machine. It must never keep a text.
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+
+from bot.nlu.normalise import fold
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -26,12 +29,14 @@ Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 SHORTEST_GRAM = 2
 LONGEST_GRAM = 5
-# Words break under misspelling, letters do not: words weigh half. Concepts so much, because that was best when measured.
+# Words break under misspelling, letters do not: words weigh half. The others so much, because that was best when measured.
 WEIGHT_OF_WORDS = 0.5
-WEIGHT_OF_CONCEPTS = 0.5
+WEIGHT_OF_WRITTEN_LETTERS = 0.6
+WEIGHT_OF_CONCEPTS = 0.6
 LEAST_TEXTS = 2
 _WORD_MARK = "\x01"
 _CONCEPT_MARK = "\x02"
+_WRITTEN_WORD_MARK = "\x03"
 
 
 def letter_grams(normalised: str) -> Counter[str]:
@@ -47,10 +52,10 @@ def letter_grams(normalised: str) -> Counter[str]:
     return grams
 
 
-def word_grams(normalised: str) -> Counter[str]:
+def word_grams(normalised: str, mark: str = _WORD_MARK) -> Counter[str]:
     words = normalised.split(" ")
-    grams = Counter(_WORD_MARK + word for word in words)
-    grams.update(f"{_WORD_MARK}{one} {other}" for one, other in pairwise(words))
+    grams = Counter(mark + word for word in words)
+    grams.update(f"{mark}{one} {other}" for one, other in pairwise(words))
     return grams
 
 
@@ -61,19 +66,29 @@ def concept_grams(concepts: Sequence[str]) -> Counter[str]:
 
 
 class Text(NamedTuple):
-    """A normalised text and the concepts that were found in it."""
+    """A normalised text, the same in plain Latin letters, and the concepts that were found in it."""
 
-    normalised: str
+    written: str
+    plain: str
     concepts: Sequence[str] = ()
 
 
-def blocks(text: Text) -> Iterator[tuple[Counter[str], float]]:
-    """The kinds of n-grams and how much each kind weighs."""
-    if text.normalised:
-        yield letter_grams(text.normalised), 1.0
-        yield word_grams(text.normalised), WEIGHT_OF_WORDS
+# Some n-grams and how much their kind weighs.
+Block: TypeAlias = "tuple[Counter[str], float]"
+
+
+def blocks(text: Text) -> list[Block]:
+    """The kinds of n-grams of a text."""
+    found: list[Block] = []
+    if text.plain:
+        found += [(letter_grams(text.plain), 1.0), (word_grams(text.plain), WEIGHT_OF_WORDS)]
+    if text.written != text.plain and text.written:
+        found.append((word_grams(text.written, _WRITTEN_WORD_MARK), WEIGHT_OF_WORDS))
+        if (folded := fold(text.written)) != text.plain and not folded.isascii():
+            found.append((letter_grams(folded), WEIGHT_OF_WRITTEN_LETTERS))
     if text.concepts:
-        yield concept_grams(text.concepts), WEIGHT_OF_CONCEPTS
+        found.append((concept_grams(text.concepts), WEIGHT_OF_CONCEPTS))
+    return found
 
 
 class Features:
@@ -86,22 +101,22 @@ class Features:
         self._known = {gram: (at, float(weight)) for at, (gram, weight) in enumerate(zip(self.grams, rarity, strict=True))}
 
     @classmethod
-    def learn(cls, texts: Iterable[Text]) -> Features:
+    def learn(cls, texts: Sequence[Sequence[Block]]) -> Features:
+        """From the blocks of each text."""
         in_texts: Counter[str] = Counter()
-        count = 0
         for text in texts:
-            count += 1
-            for grams, _ in blocks(text):
+            for grams, _ in text:
                 in_texts.update(grams.keys())
         kept = sorted(gram for gram, seen in in_texts.items() if seen >= LEAST_TEXTS)
+        count = len(texts)
         rarity = np.array([math.log((1 + count) / (1 + in_texts[gram])) + 1 for gram in kept], dtype=np.float32)
         return cls(kept, rarity, math.log((1 + count) / 2) + 1)
 
-    def of(self, text: Text) -> tuple[list[int], list[float]]:
+    def of(self, text: Iterable[Block]) -> tuple[list[int], list[float]]:
         """The known n-grams of a text and their weights."""
         where: list[int] = []
         weights: list[float] = []
-        for grams, share in blocks(text):
+        for grams, share in text:
             found: list[tuple[int, float]] = []
             length = 0.0
             for gram, times in grams.items():
@@ -117,7 +132,7 @@ class Features:
             weights.extend(weight * scale for _, weight in found)
         return where, weights
 
-    def matrix(self, texts: Sequence[Text]) -> csr_matrix:
+    def matrix(self, texts: Sequence[Sequence[Block]]) -> csr_matrix:
         """One row for each text."""
         from scipy.sparse import csr_matrix
 
@@ -129,4 +144,4 @@ class Features:
             where.extend(at)
             weights.extend(weight)
             ends.append(len(where))
-        return csr_matrix((weights, where, ends), shape=(len(texts), len(self.grams)), dtype=np.float64)
+        return csr_matrix((weights, where, ends), shape=(len(texts), len(self.grams)), dtype=np.float32)

@@ -22,14 +22,14 @@ from bot.nlu.patterns import deletions, one_apart
 
 SHORTEST_NAME = 4
 # Scripts that write no vowels, or whole words in one character, have shorter names.
-SHORTEST_NAME_IN_SCRIPT = {"ARABIC": 3, "CJK": 2, "HANGUL": 2}
+SHORTEST_NAME_IN_SCRIPT = {"ARABIC": 3, "CJK": 2, "HANGUL": 2, "THAI": 3}
 FUZZY_FROM_LETTERS = 6
 LONGEST_NAME_WORDS = 3
 
-_WORD = re.compile(r"[^\W\d_][^\W_]*")
-# In Arabic script the article and small words are joined to the name.
+_WORD = re.compile(r"[^\W\d_](?:[^\W_]|[\u0300-\u036f\u0900-\u109f\u0e31-\u0e4e])*")
+# In Arabic script the article and small words are joined to the name; in Thai "(speak) the language".
 _ARTICLE = re.compile("^ال")
-_JOINED = (re.compile("^[وبفلك]?(?:ال|لل)"), re.compile("^[وبفلك]"))
+_JOINED = (re.compile("^[وبفلك]?(?:ال|لل)"), re.compile("^[وبفلك]"), re.compile("^(?:พูด)?ภาษา"))
 
 
 class Mention(NamedTuple):

@@ -3,7 +3,8 @@
 On the road: first step of everything that reads a visitor's text (language detection at the edge, intents, the safety
 lexicon). It promises to be the same on every machine, to accept any string, and to need nothing but the standard
 library. It must never drop a letter of a script that it was not written for: only marks that a person on a cheap phone
-leaves out are folded.
+leaves out are folded. normalise() keeps what tells languages apart (Persian and Arabic have their own kaf and ya); fold()
+does not.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ _ARABIC_LETTERS = str.maketrans(
         "ۀ": "ه",
         "ؤ": "و",
         "ک": "ك",
-        "ـ": None,
+        "ہ": "ه",
+        "ە": "ه",
     }
 )
+_ARABIC_FILLING = str.maketrans({"ـ": None})
 _ARABIC_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´ʹ′", "'"))
 # Dotted capital I would otherwise become i and a combining dot.
@@ -79,15 +82,17 @@ def _normalise_keeping_lines(text: str) -> str:
     text = _characters(unicodedata.normalize("NFKC", text).translate(_BEFORE_CASE)).casefold()
     # Case folding can take letters apart again.
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
-    text = _ARABIC_MARKS.sub("", text).translate(_ARABIC_LETTERS)
+    text = _ARABIC_MARKS.sub("", text).translate(_ARABIC_FILLING)
     return _REPEATED.sub(r"\1\1", text)
 
 
 def fold(normalised: str) -> str:
-    """A copy without the marks that Latin, Greek and Cyrillic phones leave out: å becomes a, ț becomes t."""
+    """A copy without the marks that Latin, Greek and Cyrillic phones leave out (å becomes a, ț becomes t), and with one
+    letter for each that Arabic and Persian keyboards write in different ways."""
     if normalised.isascii():
         return normalised
-    bare = _LATIN_GREEK_CYRILLIC_MARKS.sub("", unicodedata.normalize("NFD", normalised))
+    bare = unicodedata.normalize("NFD", normalised.translate(_ARABIC_LETTERS))
+    bare = _LATIN_GREEK_CYRILLIC_MARKS.sub("", bare)
     return unicodedata.normalize("NFC", bare).translate(_WHOLE_LETTERS)
 
 
