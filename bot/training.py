@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 from bot.language.detection import DETECTOR_FILE
 from bot.settings import Settings
@@ -88,17 +87,18 @@ def train(root: Path, settings: Settings, force: bool = False) -> Path:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         os.chdir(root)
         importer = ExamplesImporter(root)
-        # Rasa would wrap an importer from config.yml into three others, each of which copies all examples.
-        with mock.patch.object(TrainingDataImporter, "load_from_config", return_value=importer):
-            result = rasa.model_training.train(
-                domain="domain.yml",
-                config="config.yml",
-                training_files="data",
-                output=scratch,
-                fixed_model_name=model.name.removesuffix(".tar.gz"),
-                # Rasa's cache knows a component by its class's own source only, not by the modules it uses.
-                force_training=True,
-            )
+        # Rasa would wrap an importer from config.yml into three others, each of which copies all examples. This process trains
+        # once and ends, so nothing else meets the change.
+        TrainingDataImporter.load_from_config = lambda *_: importer
+        result = rasa.model_training.train(
+            domain="domain.yml",
+            config="config.yml",
+            training_files="data",
+            output=scratch,
+            fixed_model_name=model.name.removesuffix(".tar.gz"),
+            # Rasa's cache knows a component by its class's own source only, not by the modules it uses.
+            force_training=True,
+        )
         if result.code != 0 or not result.model:
             raise TrainingFailed("Rasa made no model; see its messages above.")
         languages = Path(scratch) / "languages.json"

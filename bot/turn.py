@@ -32,7 +32,8 @@ FIRST_CONFIDENCE = 0.5
 # Written to people whose language nothing has told: Swedish and English, then the page's (issue: first contact).
 LANGUAGES_FOR_UNKNOWN = ("sv", "en")
 # Said beside an answer; the choices under the answer stay.
-ASIDES = frozenset({"emergency_line", "first_contact", "fuzzy_notice", "long_message", "language_offer"})
+EMERGENCY_LINE = "emergency_line"
+ASIDES = frozenset({EMERGENCY_LINE, "first_contact", "fuzzy_notice", "long_message", "language_offer"})
 ABOUT_LANGUAGE = frozenset({"language_changed", "language_choice", "language_not_available"})
 PERSON = "talk_to_human"
 DANGER = "in_danger"
@@ -132,8 +133,12 @@ def _hold_language(road: Road, conversation: Conversation, detection: Detection)
 
     Returns the tag of a language that the message is surely in and that has no words here, while nothing has been chosen.
     """
+    if conversation.language is not None:
+        return None
+    if detection.named:
+        return detection.named
     tag = detection.language if detection.confidence >= FIRST_CONFIDENCE else None
-    if conversation.language is not None or tag is None:
+    if tag is None:
         return None
     if tag not in road.catalog.languages:
         return tag
@@ -169,7 +174,7 @@ def _spoken(road: Road, conversation: Conversation, turn: EngineTurn) -> list[Re
     if not replies and not opening:
         replies.append(Reply("emergency"))
     if turn.parse.get("safety") and not any(road.catalog.importance(one.answer) == "safety" for one in replies):
-        replies.insert(0, Reply("emergency_line"))
+        replies.insert(0, Reply(EMERGENCY_LINE))
     # Her own question first, then what this is: a frightened person reads the first lines.
     return replies + opening
 
@@ -207,8 +212,8 @@ def _for_unspoken_language(road: Road, conversation: Conversation, replies: list
 
 
 def _understood(replies: list[Reply]) -> tuple[list[Reply], list[Reply]]:
-    """Answers to what was asked, and what is said beside them; "not understood" is neither."""
-    asides = [reply for reply in replies if reply.answer in ASIDES]
+    """Answers to what was asked, the emergency line before them, and what is said beside; "not understood" is neither."""
+    asides = [reply for reply in replies if reply.answer in ASIDES and reply.answer != EMERGENCY_LINE]
     return [reply for reply in replies if reply.answer not in NOT_UNDERSTOOD and reply not in asides], asides
 
 
