@@ -110,7 +110,7 @@ def test_fuzzy_words_are_told_once(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("message", ["asdkjh", "qwrtzp"])
 def test_one_unknown_word_gets_swedish_and_english_and_the_languages(visitor: Visitor, message: str) -> None:
-    texts = visitor.says(message)
+    texts = [text for text in visitor.says(message) if text != words("emergency_line", "en")]
     assert texts[0].startswith(words("language_unknown", "sv").split(":")[0])
     assert texts[1].startswith(words("language_unknown", "en").split(":")[0])
     for language in CATALOG.languages:
