@@ -104,6 +104,7 @@ class TestSafetyFloor:
             ("I’m sixteen", "under_18"),
             ("jag är född 2012", "under_18"),
             ("15 ani", "under_18"),
+            ("noo 16 krub", "under_18"),
         ],
     )
     def test_plain_words_decide(self, model: IntentModel, text: str, intent: str) -> None:
@@ -120,6 +121,7 @@ class TestSafetyFloor:
             "lucrez de 15 zile",
             "عندي ٣ سنين هون",
             "jag är 15 minuter bort",
+            "16 kr",
             "I am 18",
             "born in 1990",
         ],

@@ -32,6 +32,8 @@ _ARABIC_LETTERS = str.maketrans(
         "ە": "ه",
     }
 )
+# On a phone the vowel แ is often typed as เ twice.
+_THAI_E_TWICE, _THAI_AE = "เเ", "แ"
 _ARABIC_FILLING = str.maketrans({"ـ": None})
 _ARABIC_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´ʹ′", "'"))
@@ -82,7 +84,7 @@ def _normalise_keeping_lines(text: str) -> str:
     text = _characters(unicodedata.normalize("NFKC", text).translate(_BEFORE_CASE)).casefold()
     # Case folding can take letters apart again.
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
-    text = _ARABIC_MARKS.sub("", text).translate(_ARABIC_FILLING)
+    text = _ARABIC_MARKS.sub("", text).translate(_ARABIC_FILLING).replace(_THAI_E_TWICE, _THAI_AE)
     return _REPEATED.sub(r"\1\1", text)
 
 

@@ -31,6 +31,7 @@ ADULT = 18
 # Below this nobody writes to us: a smaller number counts something else.
 YOUNGEST_WRITER = 7
 LONGEST_GAP = 1
+LONGEST_WHOLE_STEM = 2
 AGE = "{age}"
 WHOLE = "= "
 
@@ -194,4 +195,7 @@ class SafetyLexicon:
         if not YOUNGEST_WRITER <= int(word) < ADULT:
             return False
         following = found[at + 1] if at + 1 < len(found) else ""
-        return not any(following.startswith(stem) for stem in self._not_years)
+        # "16 kr" is money and "16 krub" is a polite Thai child: so short a stem must be the whole word.
+        return not any(
+            following == stem or (len(stem) > LONGEST_WHOLE_STEM and following.startswith(stem)) for stem in self._not_years
+        )
