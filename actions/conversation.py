@@ -21,17 +21,17 @@ NO_TOPIC = frozenset({*MISUNDERSTOOD, "greet", "goodbye", "thanks", "affirm", "d
 MOST_TOPICS = 3
 
 
-def misunderstood_in_a_row(tracker: Tracker) -> int:
-    """How many messages running, the last one included, were not understood."""
-    count = 0
+def misunderstood_in_a_row(tracker: Tracker) -> list[str]:
+    """How sure each of the last messages was that were not understood, the oldest first: `clarify` or `fallback`."""
+    decisions: list[str] = []
     for event in reversed(tracker.events):
         if event.get("event") != "user":
             continue
-        intent = (event.get("parse_data") or {}).get("intent") or {}
-        if intent.get("name") not in MISUNDERSTOOD:
+        parse = event.get("parse_data") or {}
+        if (parse.get("intent") or {}).get("name") not in MISUNDERSTOOD:
             break
-        count += 1
-    return count
+        decisions.insert(0, parse.get("decision") or "clarify")
+    return decisions
 
 
 class SessionStart(Action):
@@ -70,15 +70,17 @@ class Clarify(Action):
         return "action_clarify"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
-        times = misunderstood_in_a_row(tracker)
+        row = misunderstood_in_a_row(tracker)
+        # Where not even three topics would help, the menu comes at once, and everything after it a step earlier.
+        step = len(row) + (1 if row and row[0] == "fallback" else 0)
         likely = [
             intent["name"] for intent in tracker.latest_message.get("intent_ranking") or [] if intent["name"] not in NO_TOPIC
         ][:MOST_TOPICS]
-        if times <= 1 and tracker.latest_message.get("intent", {}).get("name") == OUT_OF_SCOPE:
+        if len(row) <= 1 and tracker.latest_message.get("intent", {}).get("name") == OUT_OF_SCOPE:
             dispatcher.utter_message(json_message={"answer": OUT_OF_SCOPE})
-        elif times <= 1 and likely:
+        elif step <= 1 and likely:
             dispatcher.utter_message(json_message={"answer": "clarify", "choices": likely})
-        elif times % 2 == 0 or times <= 1:
+        elif step % 2 == 0 or step <= 1:
             dispatcher.utter_message(json_message={"answer": "menu"})
         else:
             dispatcher.utter_message(json_message={"answer": "not_understood_again"})

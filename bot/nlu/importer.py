@@ -17,7 +17,7 @@ from rasa.shared.nlu.constants import INTENT, METADATA, METADATA_INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.examples import Example, read_examples
+from bot.nlu.examples import Example, ExamplesError, read_examples
 
 
 class _Examples(TrainingData):
@@ -43,8 +43,12 @@ class ExamplesImporter(RasaFileImporter):
         super().__init__(
             config_file=str(root / "config.yml"),
             domain_path=str(root / "domain.yml"),
-            training_data_paths=[str(self._data / "rules"), str(self._data / "stories")],
+            training_data_paths=[str(self._data)],
         )
+        # Rasa finds examples in any file below the folder, our reader in these only.
+        unread = sorted(set(self._nlu_files) - set(map(str, self._data.glob("nlu/*/*.yml"))))
+        if unread:
+            raise ExamplesError(f"{', '.join(unread)}: examples must stand in data/nlu/<tag>/<theme>.yml; move them there")
 
     def get_nlu_data(self, language: str | None = None) -> TrainingData:
         return _read(self._data)
