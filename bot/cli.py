@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 EXIT_CONFIGURATION = 78
+WRITE = "put the table into this Markdown file, between its marks"
 
 
 class NoModel(Exception):
@@ -146,6 +147,19 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(f"andrum: {error}", file=sys.stderr)
         return 1
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if arguments.json else report.table())
+    return _write(arguments.write, report.as_markdown(), "evaluate")
+
+
+def _write(path: Path | None, table: str, what: str) -> int:
+    """Put a table where the command line said, if it did."""
+    from bot import bench
+
+    if path:
+        try:
+            bench.write(path, table, what)
+        except (OSError, ValueError) as error:
+            print(f"andrum: {error}", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -154,13 +168,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     figures = bench.measure(ROOT)
     print(json.dumps(figures, indent=2) if arguments.json else bench.as_table(figures))
-    if arguments.write:
-        try:
-            bench.write(arguments.write, bench.as_table(figures))
-        except (OSError, ValueError) as error:
-            print(f"andrum: {error}", file=sys.stderr)
-            return 1
-    return 0
+    return _write(arguments.write, bench.as_table(figures), "bench")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,9 +196,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "how well held-out sentences are understood")
     evaluate.add_argument("files", nargs="+", type=Path, help="TSV files: style, intent, also_right, text")
     evaluate.add_argument("--json", action="store_true", help="JSON instead of a table")
+    evaluate.add_argument("--write", type=Path, help=WRITE)
     bench = command("bench", _bench, "measure this machine: start, training, memory, answers")
     bench.add_argument("--json", action="store_true", help="JSON instead of a table")
-    bench.add_argument("--write", type=Path, help="put the table into this Markdown file, between its marks")
+    bench.add_argument("--write", type=Path, help=WRITE)
     # The two processes that `serve` starts.
     edge = command("edge", _edge, None)
     edge.add_argument("--socket", type=Path, required=True)
