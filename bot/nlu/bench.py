@@ -163,7 +163,7 @@ def _process(root: Path, job: dict[str, Any]) -> dict[str, Any]:
         most = 0.0
         try:
             while process.poll() is None:
-                most = max(most, sum(_megabytes(pid) for pid in _session(process.pid)))
+                most = max(most, _memory(process.pid))
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         finally:
             process.kill()
@@ -185,13 +185,22 @@ def _session(leader: int) -> Iterator[int]:
                     yield int(entry.name)
 
 
-def _megabytes(pid: int) -> float:
-    """What a process holds in memory; what several share is counted once between them."""
+def _memory(leader: int) -> float:
+    """Megabytes of a process at its highest until now, or now with what its children have beyond what they share with it."""
+    together = 0
+    for pid in _session(leader):
+        found = _kilobytes(Path(f"/proc/{pid}/smaps_rollup"))
+        own = found.get("Private_Clean", 0) + found.get("Private_Dirty", 0)
+        together += found.get("Rss", 0) if pid == leader else own
+    return max(together, _kilobytes(Path(f"/proc/{leader}/status")).get("VmHWM", 0)) / 1024
+
+
+def _kilobytes(path: Path) -> dict[str, int]:
+    """The amounts of memory in one of the kernel's files; empty when the process has ended."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+        rows = (line.split() for line in path.read_text().splitlines() if line.endswith(" kB"))
+        return {row[0].rstrip(":"): int(row[1]) for row in rows}
+    return {}
 
 
 def as_table(figures: dict[str, Any]) -> str:
