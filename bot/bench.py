@@ -38,7 +38,6 @@ MESSAGES = [
 UNDERSTOOD = ("ce este perioada de reflecție", "betänketid")
 ROUNDS = 40
 AT_ONCE = 10
-BEGIN, END = "<!-- andrum bench: begin -->", "<!-- andrum bench: end -->"
 
 
 def _say(url: str, text: str) -> tuple[float, str]:
@@ -194,11 +193,12 @@ def as_table(figures: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def write(path: Path, table: str) -> None:
-    """Put the table between the two marks of a Markdown file. Raises ValueError where they are missing."""
+def write(path: Path, table: str, what: str = "bench") -> None:
+    """Put the table between the two marks of `andrum {what}` in a Markdown file. Raises ValueError where they are missing."""
+    begin, end = f"<!-- andrum {what}: begin -->", f"<!-- andrum {what}: end -->"
     text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{path}: needs the lines {BEGIN} and {END} for the table to stand between")
-    head, _, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    path.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}", encoding="utf-8")
+    if begin not in text or end not in text:
+        raise ValueError(f"{path}: needs the lines {begin} and {end} for the table to stand between")
+    head, _, rest = text.partition(begin)
+    tail = rest.partition(end)[2]
+    path.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 EXIT_CONFIGURATION = 78
+NLU = "our understanding beside Rasa's own pipelines, on the same sentences; takes minutes"
+WRITE = "put the table into this Markdown file, between its marks"
 
 
 class NoModel(Exception):
@@ -138,14 +140,38 @@ def _parse(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    from bot.nlu import bench
     from bot.nlu.evaluation import EvaluationError, evaluate
 
+    stock = None
     try:
         report = evaluate(_understanding(), arguments.files)
-    except EvaluationError as error:
+        if arguments.against:
+            print("Training the stock pipeline on the same languages; this takes minutes ...", file=sys.stderr, flush=True)
+            stock = bench.against(ROOT, arguments.against, bench.of_files(ROOT, arguments.files))
+    except (EvaluationError, bench.BenchFailed) as error:
         print(f"andrum: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if arguments.json else report.table())
+    figures = report.as_dict()
+    if arguments.json:
+        print(json.dumps({**figures, "against": stock} if stock else figures, ensure_ascii=False, indent=2))
+    else:
+        print(report.table())
+        if stock:
+            print(f"\n{bench.beside(figures['figures'], stock)}")
+    return _write(arguments.write, report.as_markdown(), "evaluate")
+
+
+def _write(path: Path | None, table: str, what: str) -> int:
+    """Put a table where the command line said, if it did."""
+    from bot import bench
+
+    if path:
+        try:
+            bench.write(path, table, what)
+        except (OSError, ValueError) as error:
+            print(f"andrum: {error}", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -154,13 +180,23 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     figures = bench.measure(ROOT)
     print(json.dumps(figures, indent=2) if arguments.json else bench.as_table(figures))
-    if arguments.write:
-        try:
-            bench.write(arguments.write, bench.as_table(figures))
-        except (OSError, ValueError) as error:
-            print(f"andrum: {error}", file=sys.stderr)
-            return 1
-    return 0
+    return _write(arguments.write, bench.as_table(figures), "bench")
+
+
+def _bench_nlu(arguments: argparse.Namespace) -> int:
+    from bot.nlu import bench
+    from bot.nlu.evaluation import EvaluationError
+
+    try:
+        chosen = bench.subset(ROOT, [tag.strip() for tag in arguments.languages.split(",")], arguments.most)
+        print("Training several pipelines one after the other; this takes minutes ...", file=sys.stderr, flush=True)
+        figures = bench.measure(ROOT, chosen, arguments.clinc)
+    except (EvaluationError, bench.BenchFailed) as error:
+        print(f"andrum: {error}", file=sys.stderr)
+        return 1
+    table = bench.as_table(figures)
+    print(json.dumps(figures, indent=2) if arguments.json else table)
+    return _write(arguments.write, table, "bench nlu")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,9 +224,22 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "how well held-out sentences are understood")
     evaluate.add_argument("files", nargs="+", type=Path, help="TSV files: style, intent, also_right, text")
     evaluate.add_argument("--json", action="store_true", help="JSON instead of a table")
+    evaluate.add_argument("--write", type=Path, help=WRITE)
+    evaluate.add_argument(
+        "--against", choices=["stock"], help="beside Rasa's own pipeline, trained for it on the same languages; takes minutes"
+    )
     bench = command("bench", _bench, "measure this machine: start, training, memory, answers")
     bench.add_argument("--json", action="store_true", help="JSON instead of a table")
-    bench.add_argument("--write", type=Path, help="put the table into this Markdown file, between its marks")
+    bench.add_argument("--write", type=Path, help=WRITE)
+    nlu = bench.add_subparsers(metavar="[nlu]").add_parser(
+        "nlu", help=NLU, description=f"{NLU[0].upper()}{NLU[1:]}. DIET only where there is TensorFlow."
+    )
+    nlu.set_defaults(run=_bench_nlu)
+    nlu.add_argument("--languages", default="sv,ar", help="the subset, comma separated (default: sv,ar)")
+    nlu.add_argument("--most", type=int, help="learn from at most so many examples an intent (default: all)")
+    nlu.add_argument("--clinc", type=Path, help="CLINC150's data_full.json: also check the classifier alone on it")
+    nlu.add_argument("--json", action="store_true", help="JSON instead of a table")
+    nlu.add_argument("--write", type=Path, help=WRITE)
     # The two processes that `serve` starts.
     edge = command("edge", _edge, None)
     edge.add_argument("--socket", type=Path, required=True)

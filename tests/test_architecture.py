@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ("bot.__main__",),
     ("bot.cli",),
-    ("bot.app", "bot.bench", "bot.supervisor", "bot.training", "bot.engine.host"),
+    ("bot.app", "bot.bench", "bot.nlu.bench", "bot.supervisor", "bot.training", "bot.engine.host"),
     ("bot.routes",),
     ("bot.middlewares",),
     ("bot.channels",),

@@ -66,3 +66,38 @@ def test_an_unknown_command_says_which_there_are() -> None:
     done = andrum("sing")
     assert done.returncode == 2
     assert b"serve" in done.stderr
+
+
+@pytest.mark.engine
+def test_bench_nlu_measures_each_pipeline_on_the_same_sentences(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- andrum bench nlu: begin -->\nold\n<!-- andrum bench nlu: end -->\nafter\n", encoding="utf-8")
+    done = andrum("bench", "nlu", "--json", "--languages", "sv", "--most", "2", "--write", str(page))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert (figures["examples"], figures["sentences"]) == (108, 182)
+    assert set(figures["pipelines"]) == {"ours", "stock", "diet"}
+    for found in figures["pipelines"].values():
+        if found:
+            assert 0 < found["all"]["first"] <= found["all"]["in_three"] <= 1
+            assert min(found[key] for key in ("seconds", "megabytes", "model", "median")) > 0
+            assert found["median"] <= found["p95"]
+    assert [point["most"] for point in figures["curve"]] == [5, 10, 20, 40]
+    written = page.read_text(encoding="utf-8")
+    assert written.startswith("before\n<!-- andrum bench nlu: begin -->\n`andrum bench nlu` on ")
+    assert written.endswith("<!-- andrum bench nlu: end -->\nafter\n")
+    assert "\nold\n" not in written
+
+
+def test_bench_nlu_names_a_language_that_is_not_there() -> None:
+    done = andrum("bench", "nlu", "--languages", "sv,xx")
+    assert done.returncode == 1
+    assert b"language xx" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.engine
+def test_evaluate_stands_beside_the_stock_pipeline() -> None:
+    figures = json.loads(andrum("evaluate", "--json", "--against", "stock", "tests/nlu/ro.tsv").stdout)
+    assert figures["against"]["languages"].keys() == {"ro"}
+    assert 0 < figures["against"]["all"]["first"] <= figures["figures"]["ro"]["all"]["in_three"] <= 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.language.registry import Languages
 from bot.nlu.concepts import Concepts, ConceptsError
-from bot.nlu.evaluation import EvaluationError, evaluate, read_cases
+from bot.nlu.evaluation import EvaluationError, calibration_error, evaluate, read_cases
 from bot.nlu.examples import read_examples
 from bot.nlu.language_names import LanguageNames
 from bot.nlu.model import ANSWER, FALLBACK, IntentModel, load_from_archive, parse_line
@@ -26,6 +26,7 @@ from bot.nlu.safety import LexiconError, SafetyLexicon
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
 HELD_OUT = sorted(DATA.parent.glob("tests/nlu/??.tsv"))
+HEADER = "style\tintent\talso_right\ttext\n"
 SAFETY = {"in_danger", "self_harm", "sexual_violence", "under_18"}
 
 
@@ -274,13 +275,39 @@ class TestHeldOut:
 
     @pytest.mark.parametrize(
         ("content", "what"),
-        [("style\tintent\ttext\n", ":1"), ("style\tintent\talso_right\ttext\nplain\tgreet\thello\n", ":2")],
+        [
+            ("", "xx.tsv:1: "),
+            ("intent\talso_right\ttext\n", "xx.tsv:1: the column style is missing"),
+            ("style\tintent\ttext\n", "xx.tsv:1: the column also_right is missing"),
+            (f"{HEADER}plain\tgreet\thello\n", "xx.tsv:2: has 3 columns"),
+            (f"{HEADER}\n\tgreet\t\thello\n", "xx.tsv:3: style must not be empty"),
+            (f"{HEADER}plain\tgreet\t\thello\nplain\tgret\t\thello\n", "xx.tsv:3: unknown intent gret"),
+            (f"{HEADER}plain\tgreet\tgoodby, greet\thello\n", "xx.tsv:2: unknown intent goodby"),
+            (f"{HEADER}plain\tgreet\t\t\xff\n", "xx.tsv:2: is not UTF-8"),
+        ],
     )
     def test_a_file_with_a_mistake_is_named(self, tmp_path: Path, content: str, what: str) -> None:
         path = tmp_path / "xx.tsv"
-        path.write_text(content, encoding="utf-8")
+        path.write_bytes(content.encode("latin-1"))
         with pytest.raises(EvaluationError, match=what):
-            read_cases(path)
+            read_cases(path, {"greet", "goodbye"})
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(EvaluationError, match=r"xx\.tsv"):
+            read_cases(tmp_path / "xx.tsv")
+
+    def test_calibration_is_how_far_probabilities_are_from_what_happens(self) -> None:
+        assert calibration_error([]) is None
+        assert calibration_error([(1.0, True), (0.95, True), (0.95, True), (0.95, False)]) == pytest.approx((3.85 - 3) / 4)
+        # Two bins, each counting by its share: 3/4 of 0.2 and 1/4 of 0.9.
+        assert calibration_error([(0.8, True)] * 3 + [(0.1, True)]) == pytest.approx(0.375)
+
+    def test_calibration_stands_in_every_language_and_in_the_table(self, model: IntentModel) -> None:
+        report = evaluate(model, HELD_OUT[:1])
+        figures = report.as_dict()["figures"]
+        assert all(0 <= of_language["all"]["calibration_error"] < 0.2 for of_language in figures.values())
+        assert "calibration error" in report.table()
+        assert report.as_markdown().count("\n| ") == 1 + len(figures)
 
 
 class TestConcepts:

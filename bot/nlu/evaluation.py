@@ -10,10 +10,11 @@ A file has a header line and the columns style, intent, also_right (comma separa
 from __future__ import annotations
 
 import csv
+import io
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ from bot.nlu.model import ANSWER, CLARIFY, FALLBACK, OUT_OF_SCOPE, IntentModel
 COLUMNS = ["style", "intent", "also_right", "text"]
 ALL = "all"
 SHOWN_CONFUSIONS = 30
+BINS = 10
+MARKDOWN = {
+    "first": "first",
+    "in the first three": "in_three",
+    "answered": "answered",
+    "right when answered": "right_when_answered",
+    "answered wrongly": "wrong_answers",
+    "safety found": "safety_found",
+    "false alarms": "false_alarms",
+    "language found": "language_found",
+    "calibration error": "calibration_error",
+}
 
 
 class EvaluationError(ValueError):
@@ -50,6 +63,7 @@ class Outcome:
     found: str
     right: bool
     right_in_three: bool
+    confidence: float
     decision: str
     is_safety: bool
     safety: bool
@@ -88,7 +102,7 @@ class Report:
         content = self.as_dict()
         lines = [
             "language style        sentences  first  in 3  answered right | asked back right in 3 | menu | "
-            "wrong answers  safety found  false alarms  outside answered  language",
+            "wrong answers  safety found  false alarms  outside answered  language  calibration error",
         ]
         for language, styles in content["figures"].items():
             for style, f in styles.items():
@@ -100,6 +114,7 @@ class Report:
                     f"   {answered} {right} |     {asked} {in_three}      | {_per_cent(f['menu'])}|"
                     f"     {wrong}         {_per_cent(f['safety_found'])}         {_per_cent(f['false_alarms'])}"
                     f"             {outside}     {_per_cent(f['language_found'])}"
+                    f"              {_per_cent(f['calibration_error'])}"
                 )
         lines.append("")
         lines.append("most often taken for another:")
@@ -107,12 +122,28 @@ class Report:
         lines.append(f"time for a message: median {content['median_ms']:.2f} ms, p95 {content['p95_ms']:.2f} ms")
         return "\n".join(lines)
 
+    def as_markdown(self) -> str:
+        """For a page: a line a language, in per cent."""
+        content = self.as_dict()
+        lines = [
+            f"`andrum evaluate` on {time.strftime('%Y-%m-%d')}, in per cent. Calibration error: how far, on average, the "
+            f"probability of the first intent is from how often it is right ({BINS} bins).",
+            "",
+            f"| language | sentences | {' | '.join(MARKDOWN)} |",
+            f"|---|---:|{'---:|' * len(MARKDOWN)}",
+        ]
+        for language, styles in content["figures"].items():
+            f = styles[ALL]
+            shares = (_per_cent(f[key]).strip() for key in MARKDOWN.values())
+            lines.append(f"| {language} | {f['sentences']} | {' | '.join(shares)} |")
+        return "\n".join(lines)
+
 
 def evaluate(model: IntentModel, files: Iterable[Path | str]) -> Report:
     """Every sentence as a first message: nothing is known, not even its language."""
     outcomes: list[Outcome] = []
     for file in files:
-        for case in read_cases(Path(file)):
+        for case in read_cases(Path(file), model.intents):
             began = time.perf_counter()
             parse = model.parse(case.text)
             took = time.perf_counter() - began
@@ -123,6 +154,7 @@ def evaluate(model: IntentModel, files: Iterable[Path | str]) -> Report:
                     intent=case.intent,
                     found=parse.intent,
                     right=parse.intent in case.right,
+                    confidence=parse.confidence,
                     right_in_three=any(intent in case.right for intent, _ in parse.ranking[:3]),
                     decision=parse.decision,
                     is_safety=case.intent in model.lexicon.intents,
@@ -134,21 +166,39 @@ def evaluate(model: IntentModel, files: Iterable[Path | str]) -> Report:
     return Report(outcomes)
 
 
-def read_cases(path: Path) -> list[Case]:
-    """The sentences of one file; its name is the language tag."""
+def read_cases(path: Path, intents: Collection[str] | None = None) -> list[Case]:
+    """The sentences of one file; its name is the language tag. intents: those there are; another is a mistake."""
     cases: list[Case] = []
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if next(rows, None) != COLUMNS:
-            raise EvaluationError(f"{path}:1: the header must be {', '.join(COLUMNS)}, with tabs between")
-        for number, row in enumerate(rows, 2):
-            if not row:
-                continue
-            if len(row) != len(COLUMNS) or not row[1].strip() or not row[3].strip():
-                raise EvaluationError(f"{path}:{number}: needs style, intent, also_right and text with tabs between")
-            style, intent, also_right, text = (column.strip() for column in row)
-            right = frozenset({intent, *(other.strip() for other in also_right.split(",") if other.strip())})
-            cases.append(Case(path.stem, style, intent, right, text))
+    try:
+        content = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise EvaluationError(f"{path}:{line}: is not UTF-8; save the file as UTF-8") from error
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(rows, [])
+    if header != COLUMNS:
+        missing = ", ".join(column for column in COLUMNS if column not in header)
+        what = f"the column {missing} is missing; " if missing else ""
+        raise EvaluationError(f"{path}:1: {what}the header must be {', '.join(COLUMNS)}, with tabs between")
+    for row in rows:
+        where = f"{path}:{rows.line_num}"
+        if not row:
+            continue
+        if len(row) != len(COLUMNS):
+            raise EvaluationError(
+                f"{where}: has {len(row)} columns; needs style, intent, also_right and text with tabs between "
+                "(also_right may be empty, its tab may not be left out)"
+            )
+        style, intent, also_right, text = (column.strip() for column in row)
+        empty = [name for name, value in (("style", style), ("intent", intent), ("text", text)) if not value]
+        if empty:
+            raise EvaluationError(f"{where}: {' and '.join(empty)} must not be empty")
+        right = frozenset({intent, *(other.strip() for other in also_right.split(",") if other.strip())})
+        if intents is not None and (unknown := sorted(right - set(intents))):
+            raise EvaluationError(f"{where}: unknown intent {', '.join(unknown)}; data/nlu has no examples of it")
+        cases.append(Case(path.stem, style, intent, right, text))
     return cases
 
 
@@ -172,7 +222,18 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "false_alarms": _share(o.safety for o in others),
         "outside_answered": _share(o.decision == ANSWER and not o.right for o in outside),
         "language_found": _share(o.language_found for o in outcomes),
+        "calibration_error": calibration_error([(o.confidence, o.right) for o in outcomes]),
     }
+
+
+def calibration_error(judged: Sequence[tuple[float, bool]]) -> float | None:
+    """How far probabilities are from how often they are right, on average: over bins of equal width, each counting by what
+    is in it (expected calibration error)."""
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for confidence, right in judged:
+        bins.setdefault(min(BINS - 1, int(confidence * BINS)), []).append((confidence, right))
+    apart = (abs(sum(confidence - right for confidence, right in of_bin)) for of_bin in bins.values())
+    return sum(apart) / len(judged) if judged else None
 
 
 def _share(values: Iterable[bool]) -> float | None:
