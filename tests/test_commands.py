@@ -72,6 +72,7 @@ def test_an_unknown_command_says_which_there_are() -> None:
 def test_bench_nlu_measures_each_pipeline_on_the_same_sentences(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- andrum bench nlu: begin -->\nold\n<!-- andrum bench nlu: end -->\nafter\n", encoding="utf-8")
+    cached = sorted(ROOT.glob(".rasa/**/*"))
     done = andrum("bench", "nlu", "--json", "--languages", "sv", "--most", "2", "--write", str(page))
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
@@ -83,6 +84,8 @@ def test_bench_nlu_measures_each_pipeline_on_the_same_sentences(tmp_path: Path) 
             assert min(found[key] for key in ("seconds", "megabytes", "model", "median")) > 0
             assert found["median"] <= found["p95"]
     assert [point["most"] for point in figures["curve"]] == [5, 10, 20, 40]
+    # Rasa's cache would give back what an earlier run had learned, and the seconds would be those of reading it.
+    assert sorted(ROOT.glob(".rasa/**/*")) == cached
     written = page.read_text(encoding="utf-8")
     assert written.startswith("before\n<!-- andrum bench nlu: begin -->\n`andrum bench nlu` on ")
     assert written.endswith("<!-- andrum bench nlu: end -->\nafter\n")

@@ -294,6 +294,8 @@ def _through_rasa(name: str, chosen: Subset, scratch: Path) -> dict[str, Any]:
 
     settings = Settings()
     host.prepare(replace(settings, engine=replace(settings.engine, tensorflow="real" if name == DIET else "none")), scratch)
+    # Otherwise Rasa takes what it learned from the same examples the last time.
+    os.environ["RASA_CACHE_DIRECTORY"] = str(scratch / "cache")
     import rasa.model_training
     from rasa.core.agent import Agent
     from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
