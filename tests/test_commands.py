@@ -92,6 +92,7 @@ def test_bench_nlu_measures_each_pipeline_on_the_same_sentences(tmp_path: Path) 
     assert "\nold\n" not in written
 
 
+@pytest.mark.engine
 def test_bench_nlu_names_a_language_that_is_not_there() -> None:
     done = andrum("bench", "nlu", "--languages", "sv,xx")
     assert done.returncode == 1
