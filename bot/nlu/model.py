@@ -23,7 +23,7 @@ from bot.language.detection import Detector, read_others
 from bot.nlu.concepts import Concepts
 from bot.nlu.examples import Example
 from bot.nlu.features import Block, Features, Numbers, Text, blocks
-from bot.nlu.normalise import normalise, split_clauses
+from bot.nlu.normalise import normalise, split_clauses, words
 from bot.nlu.romanisation import Romanisation
 from bot.nlu.safety import SafetyLexicon
 
@@ -143,7 +143,9 @@ class IntentModel:
         decision = decide(gate, self.intents, self._safety, shares, order)
         if detection.other and decision == ANSWER:
             decision = CLARIFY
-        safety = bool(signs.seen or float(shares[self._safety].sum()) >= gate.safety_share)
+        # Without a word there is nothing to judge, and what is left of the shares is how common each intent is.
+        alarm = bool(words(normalise(text))) and float(shares[self._safety].sum()) >= gate.safety_share
+        safety = bool(signs.seen or alarm)
         named = signs.decided
         if named is None and decision != ANSWER:
             # A sign, and the classifier thinks of it too. A sign alone puts the line with the number first, and no more.
